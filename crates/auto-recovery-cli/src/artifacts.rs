@@ -6,9 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use auto_recovery::audit::encrypting::{Encryption, KeyStore};
 use auto_recovery::audit::session_id;
 use auto_recovery::checkpoint::{self, CheckpointOptions};
 use auto_recovery::host::Host;
+use auto_recovery::run::given_dir;
 use auto_recovery::{Error, Result};
 
 /// The directory that holds the output of the attempts of `session`.
@@ -17,6 +19,28 @@ use auto_recovery::{Error, Result};
 /// If `session` cannot be a session's id.
 pub(crate) fn outputs_dir(state_dir: &Path, session: &str) -> Result<PathBuf> {
     Ok(state_dir.join("outputs").join(session_id::encode(session)?))
+}
+
+/// Removes what strategy commands were given in `session` by a run that was killed, and the key
+/// that later processes of this login had.
+///
+/// # Errors
+/// If `session` cannot be a session's id.
+pub(crate) fn remove_from_memory(
+    encryption: Option<&Encryption>,
+    keys: Option<&dyn KeyStore>,
+    session: &str,
+) -> Result<()> {
+    let name = session_id::encode(session)?;
+    let login_dir = encryption.and_then(Encryption::login_dir);
+    if let Some(given) = given_dir(login_dir, &name) {
+        // It is the user's own, or is not there.
+        drop(fs::remove_dir_all(given));
+    }
+    if let (Some(encryption), Some(keys)) = (encryption, keys) {
+        encryption.forget(keys, session);
+    }
+    Ok(())
 }
 
 /// Removes what `session` left, if anything.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
+use auto_recovery::audit::encrypting::{Encryption, OpenedStore, Opener, Unopened};
 use auto_recovery::audit::{AuditStore, Recorder, redaction_key};
 use auto_recovery::host::{Host, SystemHost};
 use auto_recovery::interrupt::Interrupt;
@@ -17,6 +18,7 @@ use crate::lazy_store::LazyStore;
 use crate::output::{Printer, mask_with};
 use crate::settings::{Environment, Layer, Mistakes, Settings};
 use crate::store;
+use crate::unlocking::unlocking;
 
 /// What the commands work with.
 pub(crate) struct Context {
@@ -28,6 +30,8 @@ pub(crate) struct Context {
     pub(crate) host: Arc<dyn Host>,
     /// Masks secrets in what is kept and told.
     pub(crate) redactor: Arc<Redactor>,
+    /// Encrypts private texts, if somebody is named to read them.
+    pub(crate) encryption: Option<Arc<Encryption>>,
 }
 
 impl Context {
@@ -52,17 +56,24 @@ impl Context {
         let host = SystemHost::new().telling(waiting_told_by(&printer));
         let redactor = Arc::new(redactor(&settings, &host, &printer, mistakes)?);
         mask_with(redactor.clone());
+        let host: Arc<dyn Host> = Arc::new(host);
+        let encryption = encryption(&settings, &host)?;
         Ok(Self {
             settings,
-            host: Arc::new(host),
+            host,
             printer,
             redactor,
+            encryption,
         })
     }
 
     /// What makes the text of all that a store keeps.
     fn recorder(&self) -> Arc<Recorder> {
-        Recorder::with_redactor(self.host.clone(), self.redactor.clone())
+        let (host, redactor) = (self.host.clone(), self.redactor.clone());
+        match &self.encryption {
+            None => Recorder::with_redactor(host, redactor),
+            Some(encryption) => Recorder::encrypting(host, redactor, encryption.clone()),
+        }
     }
 
     /// The same, its waits ended by `interrupt`.
@@ -114,6 +125,40 @@ impl Context {
     pub(crate) fn store(&self) -> Result<Arc<dyn AuditStore>> {
         let store = &self.settings.store;
         store::open(&self.settings, store, self.recorder(), &self.printer)
+    }
+
+    /// The store that the settings name, for whoever reads texts: boxes are open as far as they
+    /// can be. `unopened` stands for the others, and a note says why.
+    pub(crate) fn readable_store(&self, unopened: Unopened) -> Result<Arc<dyn AuditStore>> {
+        let opened = OpenedStore::new(self.store()?, self.opener(unopened));
+        Ok(Arc::new(opened))
+    }
+
+    /// The same as a place, for people or for programs as they are printed for, and what opens the
+    /// outputs there.
+    pub(crate) fn readable_place(&self) -> Result<(Place, Arc<Opener>)> {
+        let opener = self.opener(self.unopened());
+        let store = OpenedStore::new(self.store()?, Arc::clone(&opener));
+        Ok((self.place_of(Ok(Arc::new(store)))?, opener))
+    }
+
+    /// What stands for texts that stay closed: words for people, the box for programs.
+    pub(crate) fn unopened(&self) -> Unopened {
+        match self.printer.json {
+            true => Unopened::Box,
+            false => Unopened::Words(self.settings.encryption.words()),
+        }
+    }
+
+    /// Opens boxes with the user's identity, if there is one.
+    pub(crate) fn opener(&self, unopened: Unopened) -> Arc<Opener> {
+        let opener = match unlocking(&self.settings.encryption, &self.host) {
+            Some(unlock) => Opener::new(unlock),
+            None => Opener::none(),
+        };
+        let printer = self.printer.clone();
+        let tell = move |why: &str| printer.note(why);
+        Arc::new(opener.showing(unopened).telling(tell))
     }
 
     /// The store that the settings name, opened when it is first needed: a command that passes
@@ -194,6 +239,15 @@ fn redactor(
         Err(error) => printer.warn(error.chain()),
     }
     Ok(redactor)
+}
+
+/// Encryption to those that `settings` name; `None` if they name nobody.
+fn encryption(settings: &Settings, host: &Arc<dyn Host>) -> Result<Option<Arc<Encryption>>> {
+    let Some(recipients) = &settings.encryption.recipients else {
+        return Ok(None);
+    };
+    let login_dir = settings.login_dir.clone();
+    Encryption::new(Arc::clone(host), recipients.value.clone(), login_dir).map(Some)
 }
 
 /// What tells a person by `printer` what is waited for.

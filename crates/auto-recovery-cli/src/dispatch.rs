@@ -101,6 +101,7 @@ fn mistakes_for(command: &Command) -> Mistakes {
         | Command::Verify(_)
         | Command::Proof(_)
         | Command::Key(_)
+        | Command::Access(_)
         | Command::Completions(_) => Mistakes::LeftOut,
     }
 }
@@ -160,6 +161,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Seal(args) => commands::seal(context, args),
         Command::Proof(args) => commands::proof(context, args),
         Command::Key(args) => commands::key(context, args),
+        Command::Access(args) => commands::access(context, args),
     }
 }
 

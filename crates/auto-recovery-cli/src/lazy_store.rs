@@ -6,6 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use auto_recovery::Result;
+use auto_recovery::audit::encrypting::KeyStore;
 use auto_recovery::audit::sealing::SealStore;
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
@@ -145,6 +146,10 @@ impl AuditStore for LazyStore {
 
     fn seals(&self) -> Result<Option<&dyn SealStore>> {
         self.store()?.seals()
+    }
+
+    fn keys(&self) -> Result<Option<&dyn KeyStore>> {
+        self.store()?.keys()
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

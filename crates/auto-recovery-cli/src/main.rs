@@ -12,10 +12,12 @@ mod dispatch;
 mod exit;
 mod hints;
 mod identity;
+mod kept_outputs;
 mod lazy_store;
 mod output;
 mod settings;
 mod store;
+mod unlocking;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@
 
 mod attempt;
 mod case;
+mod encryption;
 mod entry;
 mod error;
 mod failure;

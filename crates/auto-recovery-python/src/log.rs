@@ -17,6 +17,7 @@ use pyo3::types::{PyDict, PyList};
 use serde::Serialize;
 
 use crate::attempt;
+use crate::encryption;
 use crate::entry;
 use crate::error::{exception, invalid};
 use crate::value::{optional_text, python, text, texts};
@@ -32,8 +33,14 @@ pub(crate) struct AuditLog {
 impl AuditLog {
     /// The log in `directory`, where exports and reports go too. `durability` is `sync` or `flush`.
     /// `command` is this process's own, of `user`: its sessions say so. `secrets` are variables of
-    /// the environment, and values without a name; `None` keeps everything as it is.
+    /// the environment, and values without a name; `None` keeps everything as it is. Texts are
+    /// encrypted to the `recipients`, if there are any, and opened with what is in the file
+    /// `identity`; `login_dir` is this login's own.
     #[new]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one class calls it, which has names for them"
+    )]
     fn new(
         py: Python<'_>,
         directory: PathBuf,
@@ -41,6 +48,9 @@ impl AuditLog {
         command: &Bound<'_, PyAny>,
         user: &Bound<'_, PyAny>,
         secrets: Option<Vec<(String, Vec<u8>)>>,
+        recipients: Vec<String>,
+        identity: Option<PathBuf>,
+        login_dir: Option<PathBuf>,
     ) -> PyResult<Self> {
         let durability = match durability {
             "sync" => Durability::Sync,
@@ -56,13 +66,19 @@ impl AuditLog {
         };
         let caller = caller(texts(command)?, text(user)?);
         let host = Arc::new(SystemHost::new());
-        let redactor = redactor(&host, secrets);
-        let recorder = Recorder::with_redactor(host.clone(), Arc::new(redactor));
+        let redactor = Arc::new(redactor(&host, secrets));
+        let encryption = encryption::to(&recipients, (host.clone(), login_dir));
+        let encryption = encryption.map_err(|error| exception(py, &error))?;
+        let recorder = match encryption {
+            None => Recorder::with_redactor(host.clone(), redactor),
+            Some(encryption) => Recorder::encrypting(host.clone(), redactor, encryption),
+        };
         let store = JsonlStore::open(&directory, options, recorder)
             .map_err(|error| exception(py, &error))?;
+        let store = encryption::opened(Arc::new(store), identity);
         Ok(Self {
             logger: Arc::new(
-                RecoveryAuditLogger::new(Arc::new(store), host, Some(directory)).for_caller(caller),
+                RecoveryAuditLogger::new(store, host, Some(directory)).for_caller(caller),
             ),
         })
     }

@@ -13,6 +13,8 @@ mod guide;
 pub mod postgres;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod row;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod seal_line;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

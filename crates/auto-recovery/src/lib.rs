@@ -61,6 +61,7 @@ pub mod checkpoint;
 pub mod classify;
 pub mod command_line;
 pub mod detect;
+pub mod encryption;
 pub mod entry;
 pub mod error;
 pub mod escape;

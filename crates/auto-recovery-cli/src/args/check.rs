@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use auto_recovery::audit::session_id;
+use auto_recovery::encryption::Recipient;
 use auto_recovery::integrity::ShortSeal;
 
 /// The session id that `text` is.
@@ -14,6 +15,14 @@ pub(crate) fn session(text: &str) -> Result<String, String> {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// The recipient that `text` names.
+///
+/// # Errors
+/// Why it names none.
+pub(crate) fn recipient(text: &str) -> Result<Recipient, String> {
+    Recipient::parse(text).map_err(|refused| refused.to_string())
 }
 
 /// The short form of a seal, or the name of a file of seals that is there.

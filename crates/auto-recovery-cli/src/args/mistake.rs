@@ -17,13 +17,16 @@ use crate::args::top::command_of;
 /// What stands for a word that may have a password in it.
 const HIDDEN: &str = "…";
 
-/// Options that other programs have, and ours for the same wish.
-const OPTIONS_MEANT: [(&[&str], &str); 4] = [
+/// Options that other programs have, the commands of ours that they are typed for, and ours for the
+/// same wish.
+const OPTIONS_MEANT: [(&[&str], &[&str], &str); 9] = [
     (
+        RUNS,
         &["--timeout", "--time-limit"],
         "`--attempt-timeout D` ends each program that takes longer, `--deadline D` the whole run",
     ),
     (
+        RUNS,
         &[
             "--retries",
             "--tries",
@@ -34,17 +37,47 @@ const OPTIONS_MEANT: [(&[&str], &str); 4] = [
         "`--retry N` runs the command again up to N times, `--max-attempts N` bounds each strategy",
     ),
     (
+        RUNS,
         &["--delay", "--backoff", "--wait", "--sleep", "--interval"],
         "`--base-delay D` is the first wait, `--max-delay D` the longest",
     ),
     (
+        RUNS,
         &["--preview", "--plan"],
         "`--dry-run` runs the command once and shows what would be tried",
     ),
+    (
+        &["undo", "restore"],
+        &["--dry-run", "--plan", "--diff", "--check"],
+        "`--preview` shows what would change",
+    ),
+    (
+        &["sessions"],
+        &["--limit", "--count", "--max", "--lines"],
+        "`-n N` shows the N newest",
+    ),
+    (
+        &["show"],
+        &["--patch", "--changes", "-p"],
+        "`--diff` shows what changed",
+    ),
+    (
+        &["checkpoint"],
+        &["--message", "--name", "--tag", "-m"],
+        "`--label TEXT` names it",
+    ),
+    (
+        &["history", "show"],
+        &["--all", "--number", "-n"],
+        "it is about one session; `recover sessions --all` lists every one",
+    ),
 ];
 
+/// The commands that take what a run takes.
+const RUNS: &[&str] = &["run", "plan"];
+
 /// Commands that other programs have, and ours for the same wish.
-const COMMANDS_MEANT: [(&[&str], &str); 10] = [
+const COMMANDS_MEANT: [(&[&str], &str); 11] = [
     (&["exec", "start", "retry", "try"], "recover run"),
     (&["list", "status"], "recover sessions"),
     (&["rm", "delete", "remove", "forget"], "recover clear"),
@@ -55,6 +88,7 @@ const COMMANDS_MEANT: [(&[&str], &str); 10] = [
     (&["why"], "recover explain"),
     (&["mask", "scrub", "sanitize"], "recover redact"),
     (&["man"], "recover completions man"),
+    (&["version"], "recover --version"),
 ];
 
 /// What is wrong with `args`, for which the parser said `error`, in one line with the way out.
@@ -91,10 +125,9 @@ fn unknown_argument(error: &Error, args: &[OsString]) -> Option<String> {
         });
     }
     let meant = || {
-        let is_run = matches!(command, Some("run" | "plan"));
-        let (_, says) = OPTIONS_MEANT
-            .iter()
-            .find(|(names, _)| is_run && names.contains(&word))?;
+        let (_, _, says) = OPTIONS_MEANT.iter().find(|(commands, names, _)| {
+            command.is_some_and(|command| commands.contains(&command)) && names.contains(&word)
+        })?;
         Some(format!(": {says}"))
     };
     let options = options_of(command);

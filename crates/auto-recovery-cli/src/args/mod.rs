@@ -28,7 +28,7 @@ pub(crate) use keep::{CopyArgs, HoldArgs, ImportArgs, PruneArgs};
 pub(crate) use maintain::{ClearArgs, CompletionsArgs, TrustArgs};
 pub(crate) use mistake::in_words;
 pub(crate) use run::{OutcomeArgs, Profile, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
-pub(crate) use seal::{KeyArgs, KeyCommand, ProofArgs, Required, SealArgs, VerifyArgs};
+pub(crate) use seal::{AccessArgs, KeyArgs, KeyCommand, ProofArgs, Required, SealArgs, VerifyArgs};
 #[cfg(feature = "serve")]
 pub(crate) use serve::ServeArgs;
 pub(crate) use top::{Cli, Command, is_run, options_of_run, wrapped_command_at};

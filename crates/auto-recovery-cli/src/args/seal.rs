@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use auto_recovery::encryption::Recipient;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::args::check;
@@ -60,6 +61,7 @@ const SEAL_EXAMPLES: &str = "\
 Examples:
   recover seal                          seal what is on record now
   recover seal --print >> ../seals      keep the seal where nobody who can write here can write
+  recover seal --sign ~/.ssh/id_ed25519.pub     and sign it as yourself; the signature goes on record
   recover seal --new-chain --reason 'restored from the backup of Monday'";
 
 /// Seal what is on record now
@@ -73,6 +75,18 @@ pub(crate) struct SealArgs {
     /// Print the newest seal whole, as a signed note
     #[arg(long)]
     pub(crate) print: bool,
+
+    /// Sign the seal with this key of yours too, by `ssh-keygen -Y sign`
+    #[arg(long, value_name = "PUB")]
+    pub(crate) sign: Option<PathBuf>,
+
+    /// Make the last seal of its chain: what is recorded later begins a new one
+    #[arg(long, conflicts_with = "new_chain")]
+    pub(crate) close: bool,
+
+    /// Only hand the newest seal to the command of `[seal] publish`, as runs do when they end
+    #[arg(long, hide = true, conflicts_with_all = ["print", "sign", "close", "new_chain"])]
+    pub(crate) publish_newest: bool,
 
     /// Go on in a new chain, because the key or the seals of the old one are gone
     #[arg(long, requires = "reason")]
@@ -128,12 +142,15 @@ pub(crate) struct ProofArgs {
 const KEY_EXAMPLES: &str = "\
 Examples:
   recover key show     the chain of this store: write it down elsewhere, for `verify --pin`
-  recover key list     the chains that this machine began, and the store of each";
+  recover key list     the chains that this machine began, and the store of each
+  recover key init -o ~/identity.txt      an identity, and the lines that encrypt texts to it
+  recover key rotate --to age1...         after something was erased: old backups open nothing then
+  recover key shred SESSION               its texts are gone, here and in every copy";
 
-/// Show the chains of seals that this machine makes
+/// Show the chains of seals that this machine makes, and look after keys of encrypted texts
 ///
-/// Keys make themselves, are used once and need no backup. What is worth writing down is the name
-/// of a chain: with it, `recover verify --pin` knows the real one anywhere.
+/// Keys of seals make themselves, are used once and need no backup. The name of a chain is worth
+/// writing down: with it, `recover verify --pin` knows the real one anywhere.
 #[derive(Args, Debug)]
 #[command(after_long_help = KEY_EXAMPLES)]
 pub(crate) struct KeyArgs {
@@ -142,10 +159,53 @@ pub(crate) struct KeyArgs {
 }
 
 /// What to do with keys.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Print the name of the chain that seals this store
     Show,
     /// List the chains that this machine began
     List,
+    /// Make an identity, and print what encrypts texts to it
+    Init {
+        /// File for the identity; it must not be there
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Print the recipients of your identity
+    Identity,
+    /// Wrap the keys of all sessions for other recipients, all of them or none
+    Rotate {
+        /// Who opens them from then on: `age1…`
+        #[arg(long, value_name = "RECIPIENT", required = true, value_parser = check::recipient)]
+        to: Vec<Recipient>,
+    },
+    /// Destroy the keys of a session: nobody reads its texts any more
+    Shred {
+        /// Session to make unreadable
+        #[arg(value_name = "SESSION", value_parser = check::session)]
+        session: String,
+
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+const ACCESS_EXAMPLES: &str = "\
+Examples:
+  recover access                     who can read and write the record, its keys and the configuration
+  recover access --sql | psql DATABASE     roles for a store in PostgreSQL
+
+Exit codes: 0; 1 somebody else can read the record or write what it rests on; 2 usage, 125.";
+
+/// Print who can read and write the record
+///
+/// Of files and directories it prints owner and mode, and what others can do. In PostgreSQL roles
+/// decide: --sql prints three, for who writes, who may remove, and who reads.
+#[derive(Args, Debug)]
+#[command(after_long_help = ACCESS_EXAMPLES)]
+pub(crate) struct AccessArgs {
+    /// Print SQL that makes the roles of a store in PostgreSQL
+    #[arg(long)]
+    pub(crate) sql: bool,
 }

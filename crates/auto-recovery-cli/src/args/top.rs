@@ -7,10 +7,10 @@ use clap::{Arg, CommandFactory, Parser, Subcommand};
 #[cfg(feature = "serve")]
 use crate::args::ServeArgs;
 use crate::args::{
-    CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs, ExportArgs,
-    GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs, ProofArgs, PruneArgs,
-    RecipesArgs, RedactArgs, ReportArgs, RestoreArgs, RunArgs, SealArgs, SessionsArgs, ShowArgs,
-    StatsArgs, TailArgs, TrustArgs, VerifyArgs,
+    AccessArgs, CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs,
+    ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs, ProofArgs,
+    PruneArgs, RecipesArgs, RedactArgs, ReportArgs, RestoreArgs, RunArgs, SealArgs, SessionsArgs,
+    ShowArgs, StatsArgs, TailArgs, TrustArgs, VerifyArgs,
 };
 use crate::build::VERSION;
 
@@ -140,6 +140,7 @@ pub(crate) enum Command {
     Seal(SealArgs),
     Proof(ProofArgs),
     Key(KeyArgs),
+    Access(AccessArgs),
     #[cfg(feature = "serve")]
     Serve(ServeArgs),
     /// Print every setting and where its value comes from

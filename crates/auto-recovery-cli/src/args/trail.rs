@@ -231,6 +231,13 @@ pub(crate) struct ExportArgs {
     #[arg(long)]
     pub(crate) raw: bool,
 
+    /// Mask the secrets that others brought, as `recover redact` does
+    ///
+    /// What was recorded here was masked before it was kept. Records that were imported, and those
+    /// of earlier releases, are as they came, and so an export has them.
+    #[arg(long)]
+    pub(crate) redact: bool,
+
     /// Take the newest session of the store, whichever project it is of
     #[arg(long, conflicts_with_all = ["session", "all"])]
     pub(crate) any_project: bool,
@@ -248,7 +255,7 @@ Examples:
 /// For people it says what failed, where and on which host, what was tried, what came of it, why no
 /// more was tried, and what changed. As HTML it is one file that loads nothing and has no script.
 ///
-/// What programs printed of a failure stands in it as it is: secrets in it are not redacted.
+/// Secrets are masked in it, also those of records that were imported.
 ///
 /// Without `-o` the report goes to stdout. With `-o FILE` it is written beside FILE and takes its
 /// place once it is whole and on disk, readable by you alone.

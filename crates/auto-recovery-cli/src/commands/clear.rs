@@ -2,16 +2,15 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::audit::session_id::short;
-use auto_recovery::host::Host;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 use crate::args::ClearArgs;
 use crate::artifacts;
+use crate::commands::around::Around;
 use crate::commands::session::{self, Trail};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -32,8 +31,8 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
         all: _,
         yes,
     } = args;
-    let (store, printer, host) = (&*context.store()?, &context.printer, &context.host);
-    let state_dir = &context.settings.state_dir.value;
+    let opened = context.store()?;
+    let (store, printer) = (&*opened, &context.printer);
     let mut all_may_go = true;
     let is_of_all = session.is_none();
     let mut name = String::new();
@@ -64,21 +63,20 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
         return Ok(Exit::NOT_FOUND);
     }
     let mut cleared = Vec::new();
-    for session_id in sessions {
-        match clear_one(store, &session_id, state_dir, host) {
+    let ids: Vec<&str> = sessions.iter().map(String::as_str).collect();
+    let seals = Around::begin(context, &opened, &ids);
+    for session_id in &sessions {
+        match clear_one(context, store, session_id) {
             // A session that is gone by now was cleared by somebody else.
             Ok(None) => {}
             Ok(Some(entries)) => cleared.push(Cleared {
-                session_id,
+                session_id: session_id.clone(),
                 entries,
             }),
             Err(error) if is_of_all && error.kind().spares_others() => {
                 all_may_go = false;
-                printer.warn(format_args!(
-                    "session {} stays: {}",
-                    short(&session_id),
-                    hints::chain(&error)
-                ));
+                let (name, why) = (short(session_id), hints::chain(&error));
+                printer.warn(format_args!("session {name} stays: {why}"));
             }
             Err(error) => {
                 if !cleared.is_empty() {
@@ -88,6 +86,7 @@ pub(crate) fn clear(context: &Context, args: ClearArgs) -> Result<Exit> {
             }
         }
     }
+    seals.end();
     tell(&cleared, &name, printer)?;
     Ok(match all_may_go {
         true => Exit::OK,
@@ -134,12 +133,7 @@ fn all_that_may_go(store: &dyn AuditStore, printer: &Printer) -> Result<(Vec<Str
 }
 
 /// Removes one session and what hangs on it.
-fn clear_one(
-    store: &dyn AuditStore,
-    session_id: &str,
-    state_dir: &Path,
-    host: &Arc<dyn Host>,
-) -> Result<Option<u64>> {
+fn clear_one(context: &Context, store: &dyn AuditStore, session_id: &str) -> Result<Option<u64>> {
     // What hangs on it would be gone by the time that the trail refuses to go.
     if let Trail::Unreadable(damage) = session::trail(store, session_id)?
         && damage.is_of_all()
@@ -149,7 +143,9 @@ fn clear_one(
     }
     // What hangs on the trail goes first: if that fails, the session is still there to be cleared
     // once more.
-    artifacts::remove(state_dir, session_id, host)?;
+    let state_dir = &context.settings.state_dir.value;
+    artifacts::remove(state_dir, session_id, &context.host)?;
+    artifacts::remove_from_memory(context.encryption.as_deref(), store.keys()?, session_id)?;
     store.clear(session_id)
 }
 

@@ -12,8 +12,8 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Table};
 use crate::settings::{
-    FixerSetting, Policy, PolicyLayer, Project, RecipeChange, RecipeSetting, RedactSettings,
-    RetentionSettings, RollbackTarget, RuleSetting, RunSettings, Setting, Settings,
+    EncryptionSettings, FixerSetting, Policy, PolicyLayer, Project, RecipeChange, RecipeSetting,
+    RedactSettings, RetentionSettings, RollbackTarget, RuleSetting, RunSettings, Setting, Settings,
     StrategyCommand, Trusted, Unread, Untrusted, durability_name, human_size,
 };
 
@@ -59,6 +59,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         durability,
         retention,
         redact,
+        encryption,
         color,
         run,
         project,
@@ -71,8 +72,10 @@ fn rows(settings: &Settings) -> Vec<Row> {
         sudo_uid: _,
         makeflags: _,
         home: _,
+        login_dir: _,
         search_path: _,
         git_index: _,
+        files: _,
         github: _,
     } = settings;
     let mut rows = vec![
@@ -87,6 +90,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
     ];
     push_retention(&mut rows, retention);
     push_redact(&mut rows, redact);
+    push_encryption(&mut rows, encryption);
     push_run(&mut rows, run);
     let list = Trusted::of(&state_dir.value);
     rows.extend(
@@ -182,6 +186,33 @@ fn push_redact(rows: &mut Vec<Row>, redact: &RedactSettings) {
     }
 }
 
+fn push_encryption(rows: &mut Vec<Row>, encryption: &EncryptionSettings) {
+    let EncryptionSettings {
+        recipients,
+        identity,
+        identity_command,
+    } = encryption;
+    if let Some(Setting { value, origin }) = recipients {
+        rows.extend(value.iter().map(|recipient| Row {
+            key: "encryption.recipients".to_owned(),
+            value: json!(recipient.to_string()),
+            origin: origin.to_string(),
+        }));
+    }
+    if identity.is_some() {
+        rows.push(optional_row("encryption.identity", identity, |path| {
+            json!(path.display().to_string())
+        }));
+    }
+    if identity_command.is_some() {
+        rows.push(optional_row(
+            "encryption.identity_command",
+            identity_command,
+            |command| json!(command.to_string()),
+        ));
+    }
+}
+
 /// A setting that nobody need set.
 fn or_default_row<T: Clone + Default>(
     key: &'static str,
@@ -233,6 +264,7 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         on_leftover: _,
         on_audit_failure: _,
         seal_when: _,
+        seal_publish: _,
         recipes,
         rules,
         fixers,
@@ -282,6 +314,7 @@ fn push_ends(rows: &mut Vec<Row>, run: &RunSettings) {
         on_leftover,
         on_audit_failure,
         seal_when,
+        seal_publish,
         ..
     } = run;
     rows.push(row("on_leftover", on_leftover, |what| {
@@ -291,6 +324,11 @@ fn push_ends(rows: &mut Vec<Row>, run: &RunSettings) {
         json!(what.as_str())
     }));
     rows.push(row("seal.when", seal_when, |when| json!(when.as_str())));
+    rows.push(row("seal.publish", seal_publish, |command| {
+        command
+            .as_ref()
+            .map_or(Value::Null, |command| json!(command.to_string()))
+    }));
 }
 
 /// An agent that is called otherwise, or another one.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use auto_recovery::Result;
 use auto_recovery::audit::{
     AttemptFinished, AttemptStarted, AuditStore, Damage, FailureDetected, JournalEvent,
-    JournalRecord, JournalSummary, SessionFinished, SessionOutcome, SessionStarted,
+    JournalRecord, JournalSummary, Restored, SessionFinished, SessionOutcome, SessionStarted,
 };
 
 /// The journal of one session.
@@ -112,6 +112,19 @@ impl Evidence {
             JournalEvent::SessionStarted(event) => Some(event),
             _ => None,
         })
+    }
+
+    /// The times that the tree was put back since the session last began, and to what.
+    pub(crate) fn put_back(&self) -> impl Iterator<Item = (&str, &Restored)> {
+        let is_start =
+            |record: &JournalRecord| matches!(record.event, JournalEvent::SessionStarted(_));
+        let start = self.records.iter().rposition(is_start).unwrap_or(0);
+        self.records[start..]
+            .iter()
+            .filter_map(|record| match &record.event {
+                JournalEvent::Restored(restored) => Some((record.at.as_str(), restored)),
+                _ => None,
+            })
     }
 
     /// The failure that it began with.

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use auto_recovery::audit::encrypting::Opener;
 use auto_recovery::audit::session_id::{self, short};
 use auto_recovery::audit::{AuditStore, FailureDetected, FoundSession, find_session};
 use auto_recovery::detect::{self, Detection, Explained, Observation, Rules};
@@ -20,6 +21,7 @@ use crate::commands::run::library_request;
 use crate::commands::session::{self, Asked};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::kept_outputs::{KeptOutputs, is_encrypted, unread};
 use crate::output::{Printer, Verbosity, counted, session_argument};
 use crate::settings::RunRequest;
 
@@ -47,14 +49,19 @@ pub(crate) fn explain(context: &Context, args: ExplainArgs) -> Result<Exit> {
         exit_code,
         command,
     };
-    let request = library_request(context, &RunRequest::of(Vec::new()))?;
+    let mut request = library_request(context, &RunRequest::of(Vec::new()))?;
     let printer = &context.printer;
     match what {
         Some(file) if is_told_of => explain_output(request, &output(file), printer),
         Some(what) if !is_session(&*context.store()?, &what)? => {
             explain_output(request, &output(what), printer)
         }
-        session => explain_session(request, context.asked(session, any_project), printer),
+        session => {
+            let (place, opener) = context.readable_place()?;
+            request.state.store = place.store;
+            let asked = context.asked(session, any_project);
+            explain_session((request, &opener), asked, printer)
+        }
     }
 }
 
@@ -77,7 +84,11 @@ fn is_session(store: &dyn AuditStore, text: &str) -> Result<bool> {
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is no such session, or nothing failed in it.
-fn explain_session(mut request: Request, asked: Asked<'_>, printer: &Printer) -> Result<Exit> {
+fn explain_session(
+    (mut request, opener): (Request, &Opener),
+    asked: Asked<'_>,
+    printer: &Printer,
+) -> Result<Exit> {
     let store = request.state.store.clone();
     let session = session::asked_for(&*store, asked, printer)?;
     let (evidence, damage) = Evidence::of(&*store, &session)?;
@@ -88,9 +99,10 @@ fn explain_session(mut request: Request, asked: Asked<'_>, printer: &Printer) ->
         request.command.cwd = PathBuf::from(cwd);
     }
     let (failures, earlier) = evidence.failures();
+    let outputs = KeptOutputs::of((&*store, opener), &request.state.dir, &session)?;
     let mut told = failures
         .iter()
-        .map(|faced| recorded(&request, faced, printer));
+        .map(|faced| recorded((&request, &outputs), faced, printer));
     let mut first = told.next().ok_or_else(|| {
         let context = format!("no failure is on record in session {}", short(&session));
         Error::new(ErrorKind::NotFound, context)
@@ -112,12 +124,12 @@ fn explain_session(mut request: Request, asked: Asked<'_>, printer: &Printer) ->
 
 /// What is said of a failure on record.
 fn recorded<'a>(
-    request: &Request,
+    (request, outputs): (&Request, &KeptOutputs<'_>),
     faced: &Faced<'a>,
     printer: &Printer,
 ) -> Result<Explanation<'a>> {
     let found = faced.found;
-    let output = kept_output(found, printer)?.unwrap_or_default();
+    let output = kept_output((found, outputs), printer)?.unwrap_or_default();
     let explained = detected(request, &output, found);
     // What is on record decided; a line is known only where the same rule would decide again.
     let would_again = explained.detection.rule == found.rule;
@@ -214,7 +226,10 @@ fn nothing_known() -> FailureDetected {
 
 /// What the command wrote when it failed, if that is still there: without the line above it and
 /// the one below.
-fn kept_output(found: &FailureDetected, printer: &Printer) -> Result<Option<String>> {
+fn kept_output(
+    (found, outputs): (&FailureDetected, &KeptOutputs<'_>),
+    printer: &Printer,
+) -> Result<Option<String>> {
     let Some(path) = found.output_file.as_deref().map(Path::new) else {
         return Ok(None);
     };
@@ -225,8 +240,17 @@ fn kept_output(found: &FailureDetected, printer: &Printer) -> Result<Option<Stri
         ));
         return Ok(None);
     }
-    let capture = read(Some(path))?;
-    let text = String::from_utf8_lossy(&capture.stream(Stream::Stderr)).into_owned();
+    let text = if is_encrypted(path) {
+        let opened = outputs.own(path).map(|own| outputs.opened(&own));
+        let opened = opened.transpose().map_err(|error| unread(path, error))?;
+        let Some(text) = opened.flatten() else {
+            return Ok(None);
+        };
+        String::from_utf8_lossy(&text).into_owned()
+    } else {
+        let capture = read(Some(path))?;
+        String::from_utf8_lossy(&capture.stream(Stream::Stderr)).into_owned()
+    };
     let (_, rest) = text.split_once('\n').unwrap_or(("", &text));
     let end = rest.trim_end().rfind("\n[").map_or(0, |at| at + 1);
     Ok(Some(rest[..end].to_owned()))

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::encrypting::Unopened;
+use auto_recovery::audit::{AuditStore, RedactedStore};
 use auto_recovery::export::{self, ExportOptions};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::{ExportArgs, ExportFormat};
+use crate::commands::redact::redactor;
 use crate::commands::session::{self, Trail};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -23,9 +25,14 @@ pub(crate) fn export(context: &Context, args: ExportArgs) -> Result<Exit> {
         format,
         output,
         raw,
+        redact,
         any_project,
     } = args;
-    let (store, printer, now) = (&*context.store()?, &context.printer, context.host.now());
+    let (store, printer, now) = (
+        &*context.readable_store(Unopened::Box)?,
+        &context.printer,
+        context.host.now(),
+    );
     let named = output.as_deref().filter(|_| format.is_none());
     let ending =
         named.map(|path| format_by_ending(path, by_ending, ".json, .csv, .jsonl or .parquet"));
@@ -48,6 +55,9 @@ pub(crate) fn export(context: &Context, args: ExportArgs) -> Result<Exit> {
             session::asked_for(store, context.asked(session, any_project), printer)?,
         )?),
     };
+    let redactor = redact.then(|| redactor(context)).transpose()?;
+    let masked = redactor.map(|redactor| RedactedStore::new(store, redactor));
+    let store = masked.as_ref().map_or(store, |masked| masked);
     let summary = write_output(output.as_deref(), escapes, printer, |out| match &session {
         Some(session) => export::export_session(store, session, &options, now, out),
         None => export::export_all(store, &options, now, out),

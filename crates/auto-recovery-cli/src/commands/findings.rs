@@ -43,7 +43,10 @@ fn what(finding: &Finding) -> String {
         FindingKind::RolledBack => format!("{place}: seals are missing"),
         FindingKind::MissingKey => format!("{place}: the key for the next seal is not at hand"),
         FindingKind::Forked => format!("{place}: two seals of one number say different things"),
-        FindingKind::DerivedDiffers => format!("{session}: the sums kept are not its entries'"),
+        FindingKind::DerivedDiffers => match finding.session_id {
+            Some(_) => format!("{session}: what is kept beside its entries is not theirs"),
+            None => format!("{place}: what is kept beside the entries is not theirs"),
+        },
         FindingKind::Unsealed => format!("{place}: not all is sealed"),
         FindingKind::UnknownChain => format!("{place}: nobody vouches"),
         FindingKind::Unreadable => match finding.session_id {
@@ -102,10 +105,12 @@ fn next(finding: &Finding) -> String {
                 .to_owned()
         }
         FindingKind::DerivedDiffers => {
-            "remove the directory `rollups` of the store: they are counted again".to_owned()
+            "in a store of files remove the directory `rollups`, and they are counted again; a \
+             database was written by somebody else: `recover copy` makes a new one of its trails"
+                .to_owned()
         }
         FindingKind::Unsealed if finding.detail.ends_with("keeps no seals") => {
-            "only a store of files is sealed".to_owned()
+            "`recover copy` brings it to one that does".to_owned()
         }
         FindingKind::Unsealed => "`recover seal` seals what is there".to_owned(),
         FindingKind::UnknownChain => {

@@ -25,7 +25,11 @@ pub(crate) fn history(context: &Context, args: HistoryArgs) -> Result<Exit> {
         last,
         any_project,
     } = args;
-    let (store, printer, now) = (&*context.store()?, &context.printer, context.host.now());
+    let (store, printer, now) = (
+        &*context.readable_store(context.unopened())?,
+        &context.printer,
+        context.host.now(),
+    );
     let session = session::asked_for(store, context.asked(session, any_project), printer)?;
     let last = last.flatten();
     let last = last.map(|last| usize::try_from(last).unwrap_or(usize::MAX));

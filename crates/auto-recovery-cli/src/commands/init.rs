@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use auto_recovery::files::{Links, open_regular};
+use auto_recovery::workspace::Workspace;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
@@ -56,9 +57,17 @@ struct Written {
 /// Writes `recover.toml` at the root of the workspace, unless there is one.
 ///
 /// # Errors
-/// If there is one, or it cannot be written.
+/// If there is one, it cannot be written, or no project is there.
 pub(crate) fn init(context: &Context) -> Result<Exit> {
-    let path = context.settings.workspace.join(PROJECT_FILE);
+    let settings = &context.settings;
+    let root = &settings.workspace;
+    let workspace = Workspace::find_for(root, settings.home.as_deref(), settings.sudo_uid)?;
+    if let Some(what) = workspace.why_no_project() {
+        let root = root.display();
+        let says = format!("no {PROJECT_FILE} is made in {root}: it {what}; go into a project");
+        return Err(Error::new(ErrorKind::Refused, says));
+    }
+    let path = root.join(PROJECT_FILE);
     let shown = path.display().to_string();
     let opened = OpenOptions::new().write(true).create_new(true).open(&path);
     let mut file = match opened {

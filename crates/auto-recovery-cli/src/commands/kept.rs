@@ -1,22 +1,21 @@
 //! What a session left on this machine beside its record, for reports.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use auto_recovery::Result;
+use auto_recovery::audit::encrypting::Opener;
 use auto_recovery::checkpoint::PatchForm;
 use auto_recovery::report::{Kept, Rest, Visit};
 use auto_recovery::run::Place;
-use auto_recovery::{Error, Result};
 
-use crate::artifacts::outputs_dir;
-use crate::commands::show_text::{in_state, read_end};
+use crate::kept_outputs::{KeptOutputs, unread};
 use crate::output::session_word;
 
 /// The checkpoints and the outputs of one session in our own state.
 pub(crate) struct KeptOnDisk<'a> {
     place: &'a Place,
-    session: &'a str,
-    outputs: PathBuf,
+    outputs: KeptOutputs<'a>,
 }
 
 impl<'a> KeptOnDisk<'a> {
@@ -24,11 +23,11 @@ impl<'a> KeptOnDisk<'a> {
     ///
     /// # Errors
     /// If `session` cannot be a session's id.
-    pub(crate) fn of(place: &'a Place, session: &'a str) -> Result<Self> {
+    pub(crate) fn of((place, opener): (&'a Place, &'a Opener), session: &'a str) -> Result<Self> {
+        let store = &*place.store;
         Ok(Self {
             place,
-            session,
-            outputs: outputs_dir(&place.state_dir, session)?,
+            outputs: KeptOutputs::of((store, opener), &place.state_dir, session)?,
         })
     }
 }
@@ -37,12 +36,12 @@ impl Kept for KeptOnDisk<'_> {
     fn changes(&self, number: Option<u64>, visit: Visit<'_>) -> Result<bool> {
         let mut give = |piece: &[u8]| Ok(visit(piece));
         if let Some(number) = number {
-            let Some(diff) = self.place.diff(self.session, number)? else {
+            let Some(diff) = self.place.diff(self.outputs.session(), number)? else {
                 return Ok(false);
             };
             return diff.read(&mut give).map(|_either| true);
         }
-        let Some(patch) = self.place.patch(self.session, None)? else {
+        let Some(patch) = self.place.patch(self.outputs.session(), None)? else {
             return Ok(false);
         };
         patch.read(PatchForm::Apply, &mut give).map(|_either| true)
@@ -50,18 +49,21 @@ impl Kept for KeptOnDisk<'_> {
 
     fn output_end(&self, file: &str, bytes_max: u64) -> Result<Option<Vec<u8>>> {
         // A record written by another program may name any file.
-        let Some(own) = in_state(Path::new(file), &self.outputs) else {
+        let Some(own) = self.outputs.own(Path::new(file)) else {
             return Ok(None);
         };
-        match read_end(&own, bytes_max) {
-            Ok(bytes) => Ok(Some(bytes)),
+        match self.outputs.end(&own, bytes_max) {
+            Ok(bytes) => {
+                let masked = |bytes: Vec<u8>| self.place.redactor.redact(&bytes).text.into_owned();
+                Ok(bytes.map(masked))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("read", &own, error)),
+            Err(error) => Err(unread(&own, error)),
         }
     }
 
     fn command(&self, rest: Rest) -> Option<String> {
-        let word = session_word(self.session);
+        let word = session_word(self.outputs.session());
         let of = |number: Option<u64>| number.map(|number| format!(" {number}"));
         Some(match rest {
             Rest::Session => format!("recover show {word}"),

@@ -4,18 +4,24 @@ use auto_recovery::audit::sealing::{Keys, newest_seal};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::{KeyArgs, KeyCommand};
+use crate::commands::session_keys;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Table};
 
-/// Shows the chain of the store, or lists those that this machine began.
+/// Shows the chain of the store, lists those that this machine began, or sees after the keys that
+/// texts are encrypted with.
 ///
 /// # Errors
-/// If there is none.
+/// If there is none, or it cannot be read or written.
 pub(crate) fn key(context: &Context, args: KeyArgs) -> Result<Exit> {
     match args.what {
         KeyCommand::Show => show(context),
         KeyCommand::List => list(context),
+        KeyCommand::Init { output } => session_keys::init(context, &output),
+        KeyCommand::Identity => session_keys::identity(context),
+        KeyCommand::Rotate { to } => session_keys::rotate(context, &to),
+        KeyCommand::Shred { session, yes } => session_keys::shred(context, &session, yes),
     }
 }
 

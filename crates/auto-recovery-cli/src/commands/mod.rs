@@ -1,5 +1,7 @@
 //! One file a command: a function of the context and of the arguments that returns the exit code.
 
+mod access;
+mod around;
 mod captured;
 mod checkpoint;
 mod checkpoints;
@@ -26,6 +28,7 @@ mod outcome;
 mod plan;
 mod proof;
 mod prune;
+mod publish;
 mod recipes;
 mod redact;
 mod report;
@@ -36,6 +39,7 @@ mod seal;
 #[cfg(feature = "serve")]
 mod serve;
 mod session;
+mod session_keys;
 mod sessions;
 mod show;
 mod show_diff;
@@ -50,6 +54,7 @@ mod trust;
 mod verify;
 mod wanted;
 
+pub(crate) use access::access;
 pub(crate) use checkpoint::checkpoint;
 pub(crate) use checkpoints::checkpoints;
 pub(crate) use classify::classify;
@@ -67,6 +72,7 @@ pub(crate) use log::log;
 pub(crate) use plan::plan;
 pub(crate) use proof::proof;
 pub(crate) use prune::{prune_by_itself, prune_sessions};
+pub(crate) use publish::publish_by_itself;
 pub(crate) use recipes::recipes;
 pub(crate) use redact::redact;
 pub(crate) use report::report;

@@ -3,17 +3,21 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::encrypting::{KeyStore, take_over_keys};
 use auto_recovery::audit::session_id::short;
+use auto_recovery::audit::{AuditStore, Recorder};
 use auto_recovery::files::{Purpose, check_own_dir, open_own};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::retention::{PruneOptions, Pruned, RetentionRules, Selected, prune};
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 use crate::args::PruneArgs;
 use crate::artifacts;
+use crate::commands::around::Around;
 use crate::commands::clear::confirmed;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -84,7 +88,7 @@ pub(crate) fn prune_sessions(context: &Context, args: PruneArgs) -> Result<Exit>
         let sessions = store.sessions()?;
         doomed = still_doomed(doomed, &rules.select(sessions, context.host.now()), printer);
     }
-    let outcome = prune_all(context, &*store, &doomed, archive)?;
+    let outcome = prune_all(context, &store, &doomed, archive)?;
     if printer.json {
         printer.json_lines(&outcome.rows)?;
     }
@@ -168,7 +172,7 @@ fn prune_if_due(context: &Context, rules: &RetentionRules) -> Result<()> {
     doomed.truncate(BY_ITSELF_MAX);
     let archive = context.settings.retention.archive.as_ref();
     let archive = archive.map(|one| one.value.clone());
-    let Outcome { rows, error, .. } = prune_all(context, &*store, &doomed, archive)?;
+    let Outcome { rows, error, .. } = prune_all(context, &store, &doomed, archive)?;
     if !rows.is_empty() {
         context
             .printer
@@ -224,7 +228,7 @@ struct Outcome {
 /// Lets `doomed` go, one after the other, and what hangs on sessions that are gone.
 fn prune_all(
     context: &Context,
-    store: &dyn AuditStore,
+    opened: &Arc<dyn AuditStore>,
     doomed: &[Selected],
     archive: Option<PathBuf>,
 ) -> Result<Outcome> {
@@ -234,10 +238,15 @@ fn prune_all(
         host: started.host,
         archive: archive.map(|dir| context.settings.cwd.join(dir)),
     };
-    let printer = &context.printer;
+    let (store, printer) = (&**opened, &context.printer);
     let mut outcome = Outcome::default();
+    let ids = doomed.iter().map(|one| one.session.session_id.as_str());
+    let seals = Around::begin(context, opened, &ids.collect::<Vec<_>>());
     for one in doomed {
         let id = &one.session.session_id;
+        if let Some(dir) = &options.archive {
+            archive_keys(context, store, (id, dir))?;
+        }
         match prune(store, one, &options) {
             Ok(Pruned::Gone {
                 entries: _,
@@ -264,8 +273,23 @@ fn prune_all(
             Err(_) => {}
         }
     }
+    seals.end();
     outcome.has_left |= !remove_artifacts_of_gone(context, store)?;
     Ok(outcome)
+}
+
+/// Keeps the keys of `id` beside its archive, whose texts would open for nobody without them: in
+/// `keys`, as in a store of files.
+fn archive_keys(context: &Context, store: &dyn AuditStore, (id, dir): (&str, &Path)) -> Result<()> {
+    let has_keys = |keys: &dyn KeyStore| keys.read_keys(id).map(|keys| !keys.is_empty());
+    if !store.keys()?.map(has_keys).transpose()?.unwrap_or(false) {
+        return Ok(());
+    }
+    let recorder = Recorder::new(context.host.clone());
+    let beside = JsonlStore::open(dir, JsonlOptions::default(), recorder)?;
+    let kept = take_over_keys(store, &beside, id);
+    kept.map(drop)
+        .map_err(|error| error.context(format!("keep the keys of session {id} with its archive")))
 }
 
 /// Removes what hangs on sessions that the journal says are gone: those that went just now, and
@@ -284,6 +308,7 @@ fn remove_artifacts_of_gone(context: &Context, store: &dyn AuditStore) -> Result
     })?;
     let mut is_done = true;
     for id in &gone {
+        artifacts::remove_from_memory(context.encryption.as_deref(), store.keys()?, id)?;
         // Outputs go last.
         if !artifacts::outputs_dir(state_dir, id)?.exists() {
             continue;

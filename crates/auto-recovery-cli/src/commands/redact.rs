@@ -59,7 +59,7 @@ pub(crate) fn redact(context: &Context, args: RedactArgs) -> Result<Exit> {
 ///
 /// # Errors
 /// If a file of values cannot be read.
-fn redactor(context: &Context) -> Result<Arc<Redactor>> {
+pub(crate) fn redactor(context: &Context) -> Result<Arc<Redactor>> {
     let (settings, printer) = (&context.settings.redact, &context.printer);
     let redactor = settings.redactor(redaction_key(&*context.host));
     for (name, value) in settings.values()? {

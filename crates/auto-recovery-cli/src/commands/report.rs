@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use auto_recovery::audit::{AuditStore, RedactedStore};
 use auto_recovery::host::new_id;
 use auto_recovery::report::{self, CiReport, Source};
 use auto_recovery::{Error, Result};
@@ -25,7 +26,8 @@ pub(crate) fn report(context: &Context, args: ReportArgs) -> Result<Exit> {
         output,
         any_project,
     } = args;
-    let (place, printer, now) = (&context.place()?, &context.printer, context.host.now());
+    let (place, opener) = &context.readable_place()?;
+    let (printer, now) = (&context.printer, context.host.now());
     let github = &context.settings.github;
     let named = output.as_deref().filter(|_| format.is_none());
     let ending = named.map(|path| format_by_ending(path, by_ending, ENDINGS));
@@ -38,7 +40,10 @@ pub(crate) fn report(context: &Context, args: ReportArgs) -> Result<Exit> {
         });
     let store = &*place.store;
     let session = session::asked_for(store, context.asked(session, any_project), printer)?;
-    let kept = KeptOnDisk::of(place, &session)?;
+    let kept = KeptOnDisk::of((place, opener), &session)?;
+    // What others recorded is masked no sooner than here.
+    let masked = RedactedStore::new(store, context.redactor.clone());
+    let store: &dyn AuditStore = &masked;
     let source = Source {
         store,
         session_id: &session,

@@ -7,6 +7,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 use crate::args::SealArgs;
+use crate::commands::publish::{publish, sign_as};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Escapes, stdout_error};
@@ -28,16 +29,24 @@ struct Shown<'a> {
 pub(crate) fn seal(context: &Context, args: SealArgs) -> Result<Exit> {
     let SealArgs {
         print,
+        sign,
+        close,
+        publish_newest,
         new_chain: _,
         reason,
     } = args;
     let store = context.store()?;
+    if publish_newest {
+        publish(context, &*store)?;
+        return Ok(Exit::OK);
+    }
     let state_dir = &context.settings.state_dir.value;
     let sealer = Sealer::new(store.clone(), state_dir, context.host.clone());
     let mut waiting = Waiting::default();
     let sealed = loop {
         let sealed = match &reason {
             Some(reason) => sealer.seal_in_new_chain(WhatToSeal::All, NewChain { reason })?,
+            None if close => sealer.seal_and_close(WhatToSeal::All)?,
             None => sealer.seal(WhatToSeal::All)?,
         };
         match sealed {
@@ -54,6 +63,12 @@ pub(crate) fn seal(context: &Context, args: SealArgs) -> Result<Exit> {
         .map(|(_, note)| note)
         .unwrap_or_default();
     tell(context, &sealed, (seal, &note), print)?;
+    if let Some(key) = &sign {
+        sign_as(context, &*store, key, (seal, &note))?;
+    }
+    if matches!(sealed, Sealed::Made(_)) {
+        publish(context, &*store)?;
+    }
     Ok(Exit::OK)
 }
 
@@ -91,7 +106,7 @@ fn tell(
 fn nothing(context: &Context, sealed: &Sealed) -> Result<Exit> {
     let url = &context.settings.store.value;
     if *sealed == Sealed::NotKept {
-        let text = format!("{url} keeps no seals yet: a store of files does");
+        let text = format!("{url} keeps no seals");
         return Err(Error::new(ErrorKind::Refused, text));
     }
     context

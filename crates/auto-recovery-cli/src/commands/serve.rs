@@ -5,6 +5,8 @@ use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::encrypting::{OpenedStore, Opener, Unopened};
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::process::Signals;
 use auto_recovery::report::Kept;
@@ -19,11 +21,11 @@ use crate::exit::Exit;
 use crate::output::Printer;
 
 /// What sessions left in our own state.
-struct OnDisk(Place);
+struct OnDisk(Place, Arc<Opener>);
 
 impl Leftovers for OnDisk {
     fn of(&self, session_id: &str, take: &mut dyn FnMut(&dyn Kept) -> Result<()>) -> Result<()> {
-        take(&KeptOnDisk::of(&self.0, session_id)?)
+        take(&KeptOnDisk::of((&self.0, &self.1), session_id)?)
     }
 }
 
@@ -53,8 +55,12 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
         token_file,
         public_url: public_url.clone(),
     };
-    let store = context.store()?;
-    let leftovers = OnDisk(context.place_of(Ok(Arc::clone(&store)))?);
+    // What is encrypted stays closed: the server keeps what it reads in rows of its own.
+    let closed = Unopened::Words(context.settings.encryption.words());
+    let opener = Arc::new(Opener::none().showing(closed));
+    let store: Arc<dyn AuditStore> =
+        Arc::new(OpenedStore::new(context.store()?, Arc::clone(&opener)));
+    let leftovers = OnDisk(context.place_of(Ok(Arc::clone(&store)))?, opener);
     let host = Arc::clone(&context.host);
     let server = Server::open(store, Arc::new(leftovers), host, &options)?;
     server.run(listen, |server, address| {

@@ -2,13 +2,13 @@
 
 use std::time::SystemTime;
 
+use auto_recovery::audit::encrypting::Opener;
 use auto_recovery::audit::{AuditStore, Damage, JournalRecord};
 use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, Result};
 use serde::Serialize;
 
 use crate::args::ShowArgs;
-use crate::artifacts::outputs_dir;
 use crate::commands::evidence::Evidence;
 use crate::commands::history::{Tail, read_tail};
 use crate::commands::session;
@@ -18,6 +18,7 @@ use crate::commands::show_text::{self, Outputs};
 use crate::commands::wanted::{Wanted, session_of};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::kept_outputs::KeptOutputs;
 use crate::output::{Printer, session_argument, session_word};
 
 /// Attempts that people are shown of a session; `history` lists all.
@@ -47,20 +48,21 @@ pub(crate) fn show(context: &Context, args: ShowArgs) -> Result<Exit> {
         session: context.asked(session, any_project),
         attempt: attempt.or(last.flatten()),
     };
-    let (place, printer, now) = (&context.place()?, &context.printer, context.host.now());
+    let (place, opener) = &context.readable_place()?;
+    let (printer, now) = (&context.printer, context.host.now());
     let parts = [
         (diff, Part::Diff),
         (stat, Part::Stat),
         (output, Part::Output),
     ];
     if let Some((_, part)) = parts.into_iter().find(|(is_asked, _)| *is_asked) {
-        return show_part(place, wanted, part, printer);
+        return show_part((place, opener), wanted, part, printer);
     }
-    show_attempts(place, wanted, now, printer)
+    show_attempts((place, opener), wanted, now, printer)
 }
 
 fn show_attempts(
-    place: &Place,
+    (place, opener): (&Place, &Opener),
     wanted: Wanted<'_>,
     now: SystemTime,
     printer: &Printer,
@@ -90,9 +92,9 @@ fn show_attempts(
             total,
             last_succeeded: last_succeeded(store, &session)?,
         };
-        let dir = outputs_dir(&place.state_dir, &session)?;
-        let outputs = Outputs::of(&session, &dir, printer.columns);
-        let mut text = show_text::session(&facts, printer.columns);
+        let kept = KeptOutputs::of((store, opener), &place.state_dir, &session)?;
+        let outputs = Outputs::of(kept, printer.columns);
+        let mut text = show_text::session(&facts, printer.columns, now);
         if wanted.attempt.is_none() {
             text.push_str(&show_text::first_output(&evidence, &outputs));
         }

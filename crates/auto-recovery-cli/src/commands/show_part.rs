@@ -5,17 +5,17 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use auto_recovery::audit::encrypting::Opener;
 use auto_recovery::checkpoint::PatchForm;
 use auto_recovery::files::{Links, open_regular};
 use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, Result};
 
-use crate::artifacts::outputs_dir;
 use crate::commands::evidence::Evidence;
 use crate::commands::session::tried_nothing;
-use crate::commands::show_text::in_state;
 use crate::commands::wanted::{Wanted, session_of};
 use crate::exit::Exit;
+use crate::kept_outputs::{KeptOutputs, is_encrypted, unread};
 use crate::output::{Escapes, Printer, session_argument, session_word, stdout_error};
 
 /// Columns of a `--stat` that no terminal shows, as in git.
@@ -37,7 +37,7 @@ pub(super) enum Part {
 /// # Errors
 /// If there is none, or it cannot be read.
 pub(super) fn show_part(
-    place: &Place,
+    (place, opener): (&Place, &Opener),
     wanted: Wanted<'_>,
     part: Part,
     printer: &Printer,
@@ -56,7 +56,7 @@ pub(super) fn show_part(
             let form = PatchForm::Stat(printer.columns.unwrap_or(STAT_COLUMNS));
             patch(place, (&session, number), form, printer)?;
         }
-        Part::Output => output(place, (&session, number), printer)?,
+        Part::Output => output((place, opener), (&session, number), printer)?,
     }
     Ok(Exit::OK)
 }
@@ -118,7 +118,11 @@ fn patch(
     Ok(())
 }
 
-fn output(place: &Place, (session, number): (&str, Option<u64>), printer: &Printer) -> Result<()> {
+fn output(
+    (place, opener): (&Place, &Opener),
+    (session, number): (&str, Option<u64>),
+    printer: &Printer,
+) -> Result<()> {
     let (evidence, damage) = Evidence::of(&*place.store, session)?;
     let path = match number {
         Some(number) => evidence.output_file(number),
@@ -135,10 +139,21 @@ fn output(place: &Place, (session, number): (&str, Option<u64>), printer: &Print
         Error::new(ErrorKind::NotFound, context)
     };
     let path = path.ok_or_else(|| absent("none is on record"))?;
-    let outputs = outputs_dir(&place.state_dir, session)?;
+    let kept = KeptOutputs::of((&*place.store, opener), &place.state_dir, session)?;
     // A record written by another program may name any file.
-    let own = in_state(Path::new(path), &outputs)
+    let own = kept
+        .own(Path::new(path))
         .ok_or_else(|| absent("the record names a file outside of this state"))?;
+    if is_encrypted(&own) {
+        let text = kept.opened(&own).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => absent("it is older than the state keeps outputs"),
+            _ => unread(&own, error),
+        })?;
+        let text = text.ok_or_else(|| absent("it is encrypted, and nothing here opens it"))?;
+        return printer.data(Escapes::Text, |out| {
+            out.write_all(&text).map_err(stdout_error)
+        });
+    }
     let mut file: File = open_regular(&own, Links::Refuse).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => absent("it is older than the state keeps outputs"),
         _ => Error::io("open", &own, error),

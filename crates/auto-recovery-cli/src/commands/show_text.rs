@@ -3,23 +3,21 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use auto_recovery::RecoveryAuditEntry;
 use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{AttemptStarted, FailureDetected};
 use auto_recovery::escape::strip_escapes;
-use auto_recovery::files::{Links, open_regular};
 use auto_recovery::report::particulars;
 
 use crate::commands::evidence::Evidence;
 use crate::commands::history::{next_of, result_of, result_tone};
 use crate::commands::outcome::outcome_name;
 use crate::commands::show_diff::Beginning;
+use crate::kept_outputs::KeptOutputs;
 use crate::output::{
     Escapes, Facts, Tone, age, counted, escape_bytes, escape_text, fold, human_seconds,
     session_argument, shell_words,
@@ -50,7 +48,7 @@ pub(crate) struct SessionFacts<'a> {
 }
 
 /// Renders the facts of the session as a whole.
-pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>) -> String {
+pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>, now: SystemTime) -> String {
     let SessionFacts {
         session,
         evidence,
@@ -88,7 +86,8 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>) -> String {
             let outcome = if says_it { &finished.reason } else { outcome };
             let tries = counted(*total, "attempt");
             let took = human_seconds(finished.duration_seconds);
-            facts.add("outcome", format!("{outcome}, {tries}, {took}"));
+            let flaky = if finished.flaky { " (flaky)" } else { "" };
+            facts.add("outcome", format!("{outcome}{flaky}, {tries}, {took}"));
             let tells_more = !says_it && !finished.reason.starts_with(NOTHING_HELPED);
             if !finished.reason.is_empty() && tells_more {
                 facts.add("because", finished.reason.trim_end_matches(NOBODY_CALLED));
@@ -99,6 +98,12 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>) -> String {
             let tries = counted(*total, "attempt");
             facts.add("outcome", format!("{outcome}, {tries}"));
         }
+    }
+    for (at, restored) in evidence.put_back() {
+        facts.add(
+            "put back",
+            format!("{}, {}", restored.in_words(), age(at, now)),
+        );
     }
     facts.render()
 }
@@ -192,22 +197,19 @@ fn recipe(started: &AttemptStarted) -> String {
 
 /// The outputs of a session: each is shown where it says more than the one before.
 pub(crate) struct Outputs<'a> {
-    session: &'a str,
+    kept: KeptOutputs<'a>,
     /// How wide the terminal is, if there is one.
     columns: Option<u16>,
-    /// The directory in our own state for them.
-    dir: &'a Path,
     last: RefCell<Vec<String>>,
     /// The attempt whose diff was shown first, by the hash of the diff.
     diffs: RefCell<HashMap<u64, u64>>,
 }
 
 impl<'a> Outputs<'a> {
-    pub(crate) fn of(session: &'a str, dir: &'a Path, columns: Option<u16>) -> Self {
+    pub(crate) fn of(kept: KeptOutputs<'a>, columns: Option<u16>) -> Self {
         Self {
-            session,
+            kept,
             columns,
-            dir,
             last: RefCell::default(),
             diffs: RefCell::default(),
         }
@@ -247,12 +249,13 @@ impl<'a> Outputs<'a> {
     /// a shared store, may name any file.
     fn show(&self, path: &str, number: Option<u64>) -> String {
         let named = format!("output {}", escape_text(path));
-        let Some(own) = in_state(Path::new(path), self.dir) else {
+        let Some(own) = self.kept.own(Path::new(path)) else {
             return format!("  {named} (not in this state: not opened)\n");
         };
-        let bytes = match read_end(&own, OUTPUT_BYTES_READ) {
-            Ok(bytes) if bytes.is_empty() => return "  output: none\n".to_owned(),
-            Ok(bytes) => strip_escapes(&bytes).into_owned(),
+        let bytes = match self.kept.end(&own, OUTPUT_BYTES_READ) {
+            Ok(None) => return format!("  {named} (encrypted)\n"),
+            Ok(Some(bytes)) if bytes.is_empty() => return "  output: none\n".to_owned(),
+            Ok(Some(bytes)) => strip_escapes(&bytes).into_owned(),
             Err(error) => return format!("  {named} (cannot be read: {error})\n"),
         };
         let said = what_it_said(&bytes);
@@ -265,7 +268,7 @@ impl<'a> Outputs<'a> {
             .unwrap_or_default();
         let all = format!(
             "recover show --output {}{number}",
-            session_argument(self.session)
+            session_argument(self.kept.session())
         );
         indented("output", &bytes, Keep::Last(OUTPUT_LINES_SHOWN, &all))
     }
@@ -276,38 +279,6 @@ fn what_it_said(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let lines = text.lines().filter(|line| !line.starts_with("[exit "));
     lines.map(str::to_owned).collect()
-}
-
-/// The file in `outputs` that `path` means, if it means one. Only its text decides: resolving it
-/// would follow links.
-pub(crate) fn in_state(path: &Path, outputs: &Path) -> Option<PathBuf> {
-    let (dir, name) = (path.parent()?, path.file_name()?);
-    let is_there = dir == outputs || fs::canonicalize(outputs).is_ok_and(|real| plain(dir) == real);
-    is_there.then(|| outputs.join(name))
-}
-
-/// Removes `..` from `path`, as if nothing in it were a link.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
-    }
-    plain
-}
-
-/// The last `bytes_max` bytes of the file `path`, or all it has.
-pub(crate) fn read_end(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
-    let mut file = open_regular(path, Links::Refuse)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(bytes_max)))?;
-    let mut bytes = Vec::new();
-    file.take(bytes_max).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// The lines of a long text to keep.

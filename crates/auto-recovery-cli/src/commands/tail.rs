@@ -54,7 +54,7 @@ pub(crate) fn tail(context: &Context, args: TailArgs) -> Result<Exit> {
         session,
         project,
     } = args;
-    let store = &*context.store()?;
+    let store = &*context.readable_store(context.unopened())?;
     let session = session.map(|typed| existing(store, &typed)).transpose()?;
     let mut tail = Tail {
         store,

@@ -1,6 +1,8 @@
 //! `recover import` and `recover copy`: trails brought into a store as they are.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
+use std::path::Path;
 
 use auto_recovery::transfer::{self, CopyReport, Counts, ImportReport};
 use auto_recovery::{ErrorKind, Result};
@@ -23,6 +25,7 @@ struct ImportedFile {
     records_added: u64,
     unknown_records: u64,
     damaged: usize,
+    secrets: BTreeMap<String, u64>,
 }
 
 /// What became of a copy.
@@ -58,7 +61,7 @@ pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<Exit> {
         // it.
         let report = match transfer::open(file) {
             Err(error) => Err(error),
-            Ok(opened) => match transfer::import(opened, file, store) {
+            Ok(opened) => match transfer::import(opened, file, store, &context.redactor) {
                 Err(error) if error.kind() != ErrorKind::InvalidInput => return Err(error),
                 report => report,
             },
@@ -77,6 +80,7 @@ pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<Exit> {
             records,
             unknown_records,
             damage,
+            secrets,
         } = report;
         printer.note(format_args!(
             "{}: {}{}",
@@ -85,6 +89,7 @@ pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<Exit> {
             unknown(unknown_records)
         ));
         printer.damage(&damage);
+        warn_of_secrets(&secrets, file, printer);
         if !damage.is_empty() {
             exit = Exit::NOT_FOUND;
         }
@@ -96,12 +101,30 @@ pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<Exit> {
             records_added: records.added,
             unknown_records,
             damaged: damage.len(),
+            secrets,
         });
     }
     if printer.json {
         printer.json_lines(&imported)?;
     }
     Ok(exit)
+}
+
+/// Says which secrets came with `file`: what others recorded is kept as it is.
+fn warn_of_secrets(secrets: &BTreeMap<String, u64>, file: &Path, printer: &Printer) {
+    if secrets.is_empty() {
+        return;
+    }
+    let kinds: Vec<_> = secrets
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    printer.warn(format_args!(
+        "{} has what looks secret, and it is kept as it came: {}; reports mask it, and so does \
+         `recover export --redact`",
+        file.display(),
+        kinds.join(", ")
+    ));
 }
 
 /// Copies every session of one store to another.

@@ -126,26 +126,23 @@ fn tell(context: &Context, found: &Verification) {
             "{trails} ({entries}) and {records} are as they were sealed"
         )),
         (Verdict::Changed, _) => {
-            let changed = found
-                .findings
-                .iter()
-                .filter(|one| one.session_id.is_some())
-                .count();
-            let of = counted(changed as u64, "trail");
-            printer.note(format_args!(
-                "{of} of {} and what is named above: not as sealed",
-                found.trails
-            ));
+            let named = |one: &&Finding| one.session_id.is_some();
+            let named = found.findings.iter().filter(named).count();
+            let changed = counted(named as u64, "trail");
+            printer.note(match named {
+                0 => "what is named above is not as it was sealed".to_owned(),
+                _ if named == found.findings.len() => {
+                    format!("{changed} not as sealed; {trails} are there")
+                }
+                _ => {
+                    format!("{changed} and what is named above: not as sealed; {trails} are there")
+                }
+            });
         }
-        (Verdict::Unproved, None) => {
-            let from_now_on = match context.settings.store.value.is_files() {
-                true => "`recover seal` seals them from now on",
-                false => "only a store of files is sealed",
-            };
-            printer.note(format_args!(
-                "{trails} ({entries}) and {records}: nothing can be proved, {from_now_on}"
-            ));
-        }
+        (Verdict::Unproved, None) => printer.note(format_args!(
+            "{trails} ({entries}) and {records}: nothing can be proved, `recover seal` seals them \
+             from now on"
+        )),
         (Verdict::Unproved, Some(_)) => printer.note(format_args!(
             "{trails} ({entries}) and {records}: nothing is known to have changed, and that cannot \
              be proved"

@@ -6,6 +6,9 @@ use auto_recovery::{Error, ErrorKind, Result};
 use crate::commands::session::{self, Asked};
 use crate::output::Printer;
 
+/// The most digits that mean an attempt: more are a piece of a session's id.
+const NUMBER_DIGITS_MAX: usize = 4;
+
 /// Which attempts are to be shown.
 pub(super) struct Wanted<'a> {
     /// The session.
@@ -23,7 +26,9 @@ pub(super) fn session_of(
     asked: Asked<'_>,
     printer: &Printer,
 ) -> Result<String> {
-    let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = |name: &String| {
+        name.len() <= NUMBER_DIGITS_MAX && name.bytes().all(|byte| byte.is_ascii_digit())
+    };
     let number = asked.named.clone().filter(is_number);
     session::asked_for(store, asked, printer).map_err(|error| match number {
         Some(number) if error.kind() == ErrorKind::NotFound => Error::new(

@@ -37,7 +37,7 @@ pub(crate) fn write_output<T>(
     if let Some(dir) = parent.filter(|dir| !dir.exists()) {
         return Err(Error::new(
             ErrorKind::Io,
-            format!("output: {} is no directory: make it first", dir.display()),
+            format!("there is no directory {}: make it first", dir.display()),
         ));
     }
     let mut written = None;

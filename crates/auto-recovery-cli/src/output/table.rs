@@ -1,13 +1,18 @@
 //! Tables that fit the terminal: columns by spaces alone, a line a row.
 //!
 //! On a narrow terminal the columns that matter least are left out, then text is cut with `…`; what
-//! programs need whole they take from `--json`. Where stdout is no terminal nothing is left out.
+//! programs need whole they take from `--json`. Where stdout is no terminal no column is left out,
+//! and text is cut no sooner than beyond what anybody reads in a line.
 
 use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table as Grid, Width, presets,
 };
 
 use crate::output::{Tone, escape_text};
+
+/// The widest column of a text that may be cut, where there is no terminal to fit into: one long
+/// command would widen every row.
+const UNFITTED_MAX: usize = 200;
 
 /// Blanks between two columns.
 const GAP: usize = 2;
@@ -122,7 +127,14 @@ impl Table {
             .collect();
         let widths = match self.width {
             Some(width) => fit(&self.columns, &natural, usize::from(width)),
-            None => natural.iter().copied().map(Some).collect(),
+            None => natural
+                .iter()
+                .zip(&self.columns)
+                .map(|(natural, column)| match column.flexible {
+                    Some(_) => Some(UNFITTED_MAX.min(*natural)),
+                    None => Some(*natural),
+                })
+                .collect(),
         };
         let last = widths.iter().rposition(Option::is_some);
         let mut total = 0;

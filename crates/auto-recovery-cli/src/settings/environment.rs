@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use auto_recovery::files::{Links, read_small};
 use auto_recovery::redaction::is_secret_name;
+use auto_recovery::run::login_dir;
 use rustix::process::{geteuid, getuid};
 
 use crate::output::ColorWish;
@@ -39,6 +40,8 @@ pub(crate) struct Environment {
     pub(crate) xdg_config_home: Option<PathBuf>,
     /// XDG_STATE_HOME, where absolute.
     pub(crate) xdg_state_home: Option<PathBuf>,
+    /// XDG_RUNTIME_DIR, where absolute and in memory: what this login has for itself.
+    pub(crate) xdg_runtime_dir: Option<PathBuf>,
     /// SUDO_UID: who became root by `sudo`; only where this is root.
     pub(crate) sudo_uid: Option<u32>,
     /// The user's name.
@@ -92,6 +95,7 @@ impl Environment {
                 .or_else(listed_home),
             xdg_config_home: absolute("XDG_CONFIG_HOME"),
             xdg_state_home: absolute("XDG_STATE_HOME"),
+            xdg_runtime_dir: login_dir(absolute("XDG_RUNTIME_DIR").as_deref()),
             sudo_uid: text("SUDO_UID")
                 .and_then(|uid| uid.parse().ok())
                 .filter(|_| geteuid().is_root()),

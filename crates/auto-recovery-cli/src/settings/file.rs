@@ -141,6 +141,14 @@ impl Sources {
     }
 }
 
+impl Sources {
+    /// Where the files are that were read.
+    pub(crate) fn paths(&self) -> Vec<PathBuf> {
+        let files = [&self.project, &self.user].into_iter().flatten();
+        files.map(|file| file.path.to_path_buf()).collect()
+    }
+}
+
 /// The user's own configuration file.
 fn user_path(environment: &Environment) -> Option<PathBuf> {
     let directory = environment

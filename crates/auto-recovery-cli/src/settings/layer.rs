@@ -17,8 +17,9 @@ use crate::settings::recipe::{read_recipes, read_rules};
 use crate::settings::section::{Section, complaint};
 use crate::settings::value::{absolute_path, parse_durability};
 use crate::settings::{
-    FixerSetting, OnAuditFailure, OnLeftover, RecipeSetting, RedactSettings, RetentionSettings,
-    RollbackTarget, RuleSetting, SealWhen, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
+    EncryptionSettings, FixerSetting, OnAuditFailure, OnLeftover, RecipeSetting, RedactSettings,
+    RetentionSettings, RollbackTarget, RuleSetting, SealWhen, Setting, SourceFile, StoreUrl,
+    StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -30,7 +31,9 @@ pub(crate) struct Layer {
     pub(crate) on_audit_failure: Option<Setting<OnAuditFailure>>,
     pub(crate) retention: RetentionSettings,
     pub(crate) redact: RedactSettings,
+    pub(crate) encryption: EncryptionSettings,
     pub(crate) seal_when: Option<Setting<SealWhen>>,
+    pub(crate) seal_publish: Option<Setting<StrategyCommand>>,
     pub(crate) policy: PolicyLayer,
     pub(crate) grace: Option<Setting<Duration>>,
     pub(crate) protect: Vec<Setting<String>>,
@@ -72,7 +75,7 @@ pub(crate) struct PolicyLayer {
 }
 
 /// What a project cannot say.
-const USERS_ALONE: [&str; 7] = [
+const USERS_ALONE: [&str; 8] = [
     "store",
     "state_dir",
     "durability",
@@ -80,6 +83,7 @@ const USERS_ALONE: [&str; 7] = [
     "retention",
     "fixer",
     "seal",
+    "encryption",
 ];
 
 impl Layer {
@@ -90,14 +94,17 @@ impl Layer {
     pub(crate) fn from_user_file(file: &SourceFile) -> Result<Self> {
         with_root(file, |root| {
             let store = root.parsed("store", |text| StoreUrl::parse(&OsString::from(text)))?;
+            let (seal_when, seal_publish) = seal(root)?;
             let layer = Self {
+                encryption: EncryptionSettings::of_user(root, seal_when.as_ref())?,
                 store: store.map(|store| relative_to(&file.path, store)),
                 state_dir: root.parsed("state_dir", absolute_path)?,
                 durability: root.parsed("durability", parse_durability)?,
                 on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
                 retention: retention(root)?,
                 redact: RedactSettings::of_user(root)?,
-                seal_when: seal(root)?,
+                seal_when,
+                seal_publish,
                 fixers: read_fixers(root)?,
                 ..Self::from_root(root)?
             };
@@ -106,8 +113,8 @@ impl Layer {
         })
     }
 
-    /// Where the user's own `file`, which has a mistake, says that records and state are, as far as
-    /// that can be read: what was recorded is to be found nevertheless.
+    /// Where the user's own `file`, which has a mistake, says that records and state are, and who
+    /// can read them, as far as that can be read: what was recorded is to be found nevertheless.
     pub(crate) fn from_broken_user_file(file: &SourceFile) -> Self {
         let (document, _) = DeTable::parse_recoverable(&file.text);
         let mut root = Section::root(file, document.get_ref());
@@ -116,6 +123,7 @@ impl Layer {
         Self {
             store: store.map(|store| relative_to(&file.path, store)),
             state_dir: root.parsed("state_dir", absolute_path).ok().flatten(),
+            encryption: EncryptionSettings::of_user(&mut root, None).unwrap_or_default(),
             ..Self::default()
         }
     }
@@ -156,7 +164,9 @@ impl Layer {
             on_audit_failure: None,
             retention: RetentionSettings::default(),
             redact: RedactSettings::default(),
+            encryption: EncryptionSettings::default(),
             seal_when: None,
+            seal_publish: None,
             policy: PolicyLayer::read(root)?,
             grace: root.duration("grace")?,
             protect: protect.map(each).unwrap_or_default(),
@@ -262,13 +272,17 @@ fn retention(root: &mut Section<'_>) -> Result<RetentionSettings> {
     }
 }
 
-fn seal(root: &mut Section<'_>) -> Result<Option<Setting<SealWhen>>> {
+/// When a run seals, and the command that is given each seal.
+type Sealing = (Option<Setting<SealWhen>>, Option<Setting<StrategyCommand>>);
+
+fn seal(root: &mut Section<'_>) -> Result<Sealing> {
     let Some(mut section) = root.table("seal")? else {
-        return Ok(None);
+        return Ok((None, None));
     };
     let when = section.parsed("when", str::parse)?;
+    let publish = section.command("publish")?;
     section.finish()?;
-    Ok(when)
+    Ok((when, publish))
 }
 
 fn rollback(text: &str) -> Result<RollbackTarget, String> {

@@ -14,9 +14,9 @@ use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    Doubt, Environment, GithubFiles, Layer, Mistakes, Origin, Project, RedactSettings,
-    RetentionSettings, RunSettings, Setting, SourceFile, Sources, StoreUrl, Trusted, Unread,
-    Untrusted, sha256,
+    Doubt, EncryptionSettings, Environment, GithubFiles, Layer, Mistakes, Origin, Project,
+    RedactSettings, RetentionSettings, RunSettings, Setting, SourceFile, Sources, StoreUrl,
+    Trusted, Unread, Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) retention: RetentionSettings,
     /// What is masked in all that is kept and told.
     pub(crate) redact: RedactSettings,
+    /// To whose keys private texts are encrypted, and what opens them.
+    pub(crate) encryption: EncryptionSettings,
     /// Whether colours may be used where a terminal shows them.
     pub(crate) color: Setting<bool>,
     /// Settings of a run.
@@ -56,8 +58,12 @@ pub(crate) struct Settings {
     pub(crate) makeflags: OsString,
     /// The user's home directory, which is never checkpointed.
     pub(crate) home: Option<PathBuf>,
+    /// The directory of this login that is in memory.
+    pub(crate) login_dir: Option<PathBuf>,
     /// The directories in which programs are looked for.
     pub(crate) search_path: Option<OsString>,
+    /// The configuration files that were read.
+    pub(crate) files: Vec<PathBuf>,
     /// The index of a commit under way, in a hook of git's.
     pub(crate) git_index: Option<PathBuf>,
     /// The files in which GitHub Actions collects the words of a step.
@@ -87,10 +93,9 @@ impl Settings {
             verbose: _,
         } = global;
         let home = environment.home.as_deref();
-        let workspace = Workspace::find_for(&cwd, home, environment.sudo_uid)?;
-        let workspace = workspace.root().to_owned();
-        let named = config.as_ref().or(environment.config.as_ref());
-        let named = named.map(PathBuf::as_path);
+        let found = Workspace::find_for(&cwd, home, environment.sudo_uid)?;
+        let workspace = found.root().to_owned();
+        let named = config.as_deref().or(environment.config.as_deref());
         let mut layers = vec![
             with_store_flag(flags, store.as_ref())?,
             from_environment(environment)?,
@@ -118,16 +123,15 @@ impl Settings {
         Ok(Self {
             store,
             state_dir,
-            durability: top
-                .durability
-                .unwrap_or_else(|| Setting::default(Durability::Sync)),
+            durability: top.durability.unwrap_or(Setting::default(Durability::Sync)),
             retention: top.retention,
             redact: top.redact,
+            encryption: top.encryption,
             color: color_setting(*color, environment.color),
             run: RunSettings::resolve(layers),
             project,
             untrusted,
-            unread: sources.unread.into_iter().chain(unread).collect(),
+            unread: sources.unread.iter().cloned().chain(unread).collect(),
             cwd,
             workspace,
             user: environment.user.clone(),
@@ -135,7 +139,9 @@ impl Settings {
             sudo_uid: environment.sudo_uid,
             makeflags: environment.makeflags.clone(),
             home: environment.home.clone(),
+            login_dir: environment.xdg_runtime_dir.clone(),
             search_path: environment.search_path.clone(),
+            files: sources.paths(),
             git_index: environment.git_index.clone(),
             github: environment.github.clone(),
         })

@@ -75,6 +75,8 @@ pub(crate) struct RunSettings {
     pub(crate) on_audit_failure: Setting<OnAuditFailure>,
     /// When a run seals what is on record.
     pub(crate) seal_when: Setting<SealWhen>,
+    /// The command that is given each seal that a run ends with.
+    pub(crate) seal_publish: Setting<Option<StrategyCommand>>,
     /// Changes to the recipes, the project's before the user's; the first of a name counts.
     pub(crate) recipes: Vec<RecipeSetting>,
     /// Rules that are asked before the built-in ones, in this order.
@@ -334,6 +336,7 @@ impl RunSettings {
             on_leftover: optional(top.on_leftover),
             on_audit_failure: or_default(top.on_audit_failure, OnAuditFailure::Stop),
             seal_when: or_default(top.seal_when, SealWhen::Attempts),
+            seal_publish: optional(top.seal_publish),
             recipes,
             rules,
             fixers,
@@ -414,7 +417,9 @@ impl Layer {
             on_audit_failure,
             retention,
             redact,
+            encryption,
             seal_when,
+            seal_publish,
             policy,
             grace,
             allow,
@@ -446,7 +451,9 @@ impl Layer {
         fill(&mut self.on_audit_failure, on_audit_failure);
         self.retention.lay_over(retention);
         self.redact.lay_over(redact);
+        self.encryption.lay_over(encryption);
         fill(&mut self.seal_when, seal_when);
+        fill(&mut self.seal_publish, seal_publish);
         self.policy.lay_over(policy);
         fill(&mut self.grace, grace);
         fill(&mut self.allow, allow);

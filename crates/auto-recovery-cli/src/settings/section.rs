@@ -88,6 +88,21 @@ impl<'d> Section<'d> {
     }
 
     /// The list of whole numbers at `key`.
+    pub(crate) fn parsed_texts<T, E: std::fmt::Display>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Option<Setting<Vec<T>>>> {
+        let Some(Setting { value, origin }) = self.texts(key)? else {
+            return Ok(None);
+        };
+        let parsed = value.iter().map(|text| {
+            parse(text).map_err(|error| self.refuse(&format!("`{key}` has `{text}`: {error}")))
+        });
+        let value = parsed.collect::<Result<Vec<_>>>()?;
+        Ok(Some(Setting { value, origin }))
+    }
+
     pub(crate) fn numbers(&mut self, key: &'static str) -> Result<Option<Setting<Vec<i64>>>> {
         self.value(key, |value| {
             match value {

@@ -55,6 +55,8 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         on_audit_failure: _,
         retention: _,
         seal_when: _,
+        seal_publish: _,
+        encryption: _,
         fixers: _,
         policy,
         grace,

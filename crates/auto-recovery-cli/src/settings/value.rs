@@ -146,9 +146,20 @@ impl StoreUrl {
         Err(build::lacks("PostgreSQL", "postgres"))
     }
 
-    /// Whether it is a store of files, whose record is sealed.
-    pub(crate) fn is_files(&self) -> bool {
-        matches!(self, Self::Jsonl(_))
+    /// As one would type it, with its password.
+    pub(crate) fn typed(&self) -> OsString {
+        let at = |scheme: &str, path: &Path| {
+            let mut text = OsString::from(scheme);
+            text.push(path);
+            text
+        };
+        match self {
+            Self::Jsonl(path) => at("jsonl:", path),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(path) => at("sqlite:", path),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => url.expose().into(),
+        }
     }
 
     /// The file or the directory it is kept in, if that is on this machine.

@@ -85,6 +85,12 @@ explain --exit-code 2
 redact none.log
 redact --list none.log
 redact one two
+sessions --limit 3
+undo --dry-run
+show --patch
+checkpoint --message hi
+history --all
+version
 history --lats
 history --last 0
 history biuld-7

@@ -75,6 +75,7 @@ fn a_fresh_machine_has_only_defaults() {
     on_leftover           none          default
     on_audit_failure      stop          default
     seal.when             attempts      default
+    seal.publish          none          default
     ");
 }
 

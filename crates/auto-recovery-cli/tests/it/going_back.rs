@@ -392,3 +392,41 @@ fn a_label_that_names_a_session_too_is_made_and_that_is_said() {
     let other = machine.recover(&["checkpoint", "--label", "other"]);
     assert!(!other.stderr.contains("too"), "{other:?}");
 }
+
+#[test]
+fn a_session_whose_cure_was_taken_back_says_so() {
+    let machine = Machine::new();
+    let run = machine.recover(&["run", "--fix", "echo ok > ok", "--", "test", "-e", "ok"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let shown = machine.recover(&["show"]);
+    assert!(!shown.stdout.contains("put back"), "{shown:?}");
+    assert_eq!(machine.recover(&["undo"]).code, 0);
+    let says = "1 file, as it was at the beginning";
+    let shown = machine.recover(&["show"]);
+    let line = shown.stdout.lines().find(|line| line.contains("put back"));
+    assert!(line.is_some_and(|line| line.contains(says)), "{shown:?}");
+    let report = machine.recover(&["report"]);
+    assert!(report.stdout.contains(says), "{report:?}");
+}
+
+#[test]
+fn a_recovery_that_was_flaky_is_shown_as_one() {
+    let machine = Machine::new();
+    let script = "test -e seen || { touch seen; exit 3; }";
+    let args = [
+        "run",
+        "--retry=1",
+        "--base-delay=1ms",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 0, "{run:?}");
+    let shown = machine.recover(&["show"]);
+    assert!(
+        shown.stdout.contains("recovered (flaky), 1 attempt"),
+        "{shown:?}"
+    );
+}

@@ -7,6 +7,7 @@ mod clear;
 mod completions;
 mod config;
 mod consent;
+mod encrypted;
 mod explain;
 mod export;
 mod fixers;

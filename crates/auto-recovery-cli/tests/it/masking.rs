@@ -264,3 +264,57 @@ fn the_patch_of_an_earlier_try_cannot_be_applied_where_a_value_in_it_is_masked()
         .expect("the masked line");
     assert!(mark < masked, "{patch}");
 }
+
+/// An entry, and the journal record before it, as another release may have kept them.
+fn brought() -> String {
+    let token = token();
+    format!(
+        "{{\"v\":1,\"at\":\"2026-01-01T00:00:00Z\",\"session_id\":\"old\",\"event\":\
+         \"session_started\",\"command\":[\"deploy\",\"--token\",\"{token}\"],\"cwd\":\"/x\",\
+         \"workspace\":\"/x\",\"project\":\"p\",\"host\":\"h\",\"user\":\"u\",\"pid\":1,\
+         \"version\":\"0.0.1\",\"later\":{{\"note\":\"{token}\"}}}}\n\
+         {{\"entry_id\":\"e1\",\"timestamp\":\"2026-01-01T00:00:01Z\",\"session_id\":\"old\",\
+         \"error_type\":\"E\",\"strategy\":\"fix\",\"attempt_number\":1,\"success\":false,\
+         \"changes_made\":[\"wrote {token}\"],\"files_modified\":[],\"rollback_performed\":false,\
+         \"next_action\":\"escalate\",\"duration_seconds\":1.0,\
+         \"error_message\":\"{token} refused\",\"recovery_message\":\"\"}}\n"
+    )
+}
+
+#[test]
+fn what_others_recorded_is_kept_as_it_came_told_of_and_masked_where_it_leaves() {
+    let machine = Machine::new();
+    let file = machine.write("old.jsonl", &brought());
+    let imported = machine.recover(&["import", file.to_str().expect("a path"), "--json"]);
+    assert_eq!(imported.code, 0, "{imported:?}");
+    assert!(
+        imported.stderr.contains("github-token") && imported.stderr.contains("export --redact"),
+        "{imported:?}"
+    );
+    assert_eq!(
+        imported.json()[0]["secrets"]["github-token"],
+        4,
+        "{imported:?}"
+    );
+    assert!(!imported.stderr.contains(&token()), "{imported:?}");
+
+    let plain = machine.recover(&["export", "old", "--format", "jsonl"]);
+    assert!(plain.stdout.contains(&token()), "an export changes no byte");
+    for format in ["json", "jsonl", "csv"] {
+        let masked = machine.recover(&["export", "old", "--redact", "--format", format]);
+        assert!(
+            !masked.stdout.contains(&token()) && masked.stdout.contains("[redacted github-token "),
+            "{format}: {masked:?}"
+        );
+    }
+    for format in [
+        "markdown", "html", "json", "github", "gitlab", "junit", "sarif",
+    ] {
+        let report = machine.recover(&["report", "old", "--format", format]);
+        assert_eq!(report.code, 0, "{report:?}");
+        assert!(
+            !report.stdout.contains(&token()) && !report.stdout.is_empty(),
+            "{format}: {report:?}"
+        );
+    }
+}

@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use auto_recovery::host::{Host as _, SystemHost};
 use serde_json::Value;
 
 use crate::harness::{Machine, Run};
@@ -250,7 +252,7 @@ fn a_receipt_is_checked_anywhere() {
     );
     let wrong = other.recover(&["proof", "--check", "two", "--pin", "0123456789abcdef"]);
     assert_eq!(wrong.code, 3);
-    let changed = text.replacen("\nindex 1\n", "\nindex 0\n", 1);
+    let changed = text.replacen("\nindex 2\n", "\nindex 0\n", 1);
     assert_ne!(changed, text);
     other.write("project/two", &changed);
     assert_eq!(other.recover(&["proof", "--check", "two"]).code, 1);
@@ -273,15 +275,201 @@ fn the_chains_of_this_machine_are_listed() {
 }
 
 #[test]
-fn other_stores_say_that_they_keep_no_seals() {
+fn a_database_is_sealed_and_proved_as_files_are() {
     let machine = Machine::new();
-    let store = ["--store", "sqlite:trail.db"];
-    let log = machine.recover_with(&["log", store[0], store[1]], crate::harness::TRAIL);
+    let recover = |args: &[&str]| {
+        let store = ["--store", "sqlite:trail.db"];
+        machine.recover(&[args, &store].concat())
+    };
+    let store = ["log", "--store", "sqlite:trail.db"];
+    let log = machine.recover_with(&store, crate::harness::TRAIL);
     assert_eq!(log.code, 0, "{log:?}");
-    let run = machine.recover(&["verify", store[0], store[1]]);
-    assert_eq!(run.code, 3, "{run:?}");
-    let run = machine.recover(&["seal", store[0], store[1]]);
+    assert_eq!(recover(&["verify"]).code, 3);
+    let run = recover(&["seal"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = recover(&["verify", "--require", "sealed"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("are as they were sealed"), "{run:?}");
+    let chain = recover(&["key", "show"]).stdout.trim().to_owned();
+    assert_eq!(chain.len(), 16);
+    let run = recover(&["verify", "--pin", &chain, "--require", "pinned"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = recover(&["proof", "build-7", "2", "-o", "proof"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let run = machine.recover(&["proof", "--check", "proof"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    // A run seals in it too.
+    let run = machine.recover(&[
+        "run",
+        "--store",
+        "sqlite:trail.db",
+        "--fix",
+        "touch cured",
+        "--",
+        "test",
+        "-e",
+        "cured",
+    ]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains(" · seal "), "{run:?}");
+    let run = recover(&["verify", "--require", "sealed"]);
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[test]
+fn what_is_cleared_or_pruned_is_under_a_seal_before_and_after() {
+    let (machine, _) = sealed();
+    let more = crate::harness::TRAIL.replace("build-7", "build-8");
+    assert_eq!(machine.recover_with(&["log"], &more).code, 0);
+    for removal in [
+        &["clear", "build-8", "--yes"][..],
+        &["prune", "--keep-last", "0", "--yes"],
+    ] {
+        let run = machine.recover(removal);
+        assert_eq!(run.code, 0, "{run:?}");
+        let run = machine.recover(&["verify", "--require", "sealed"]);
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+    let run = machine.recover(&["verify"]);
+    assert!(run.stderr.contains("2 removals of trails"), "{run:?}");
+    let journal = std::fs::read_to_string(machine.state().join("journal.jsonl")).unwrap();
+    let events: Vec<_> = journal
+        .lines()
+        .filter(|line| line.contains("build-8"))
+        .map(|line| line.contains("trail_sealed"))
+        .collect();
+    assert_eq!(events[..3], [false, true, false], "{journal}");
+}
+
+#[test]
+fn who_can_read_and_write_what_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (machine, _) = sealed();
+    let run = machine.recover(&["access"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("0700  its owner"), "{run:?}");
+    let opened = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(machine.state().join("seal-keys"), opened.clone()).unwrap();
+    // Nobody comes to it: the directory above is closed.
+    let run = machine.recover(&["access", "--json"]);
+    let answer: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(run.code, 0, "{answer}");
+    let keys = answer.as_array().unwrap().iter();
+    let keys = keys.clone().find(|one| one["what"] == "keys").unwrap();
+    assert_eq!(
+        (&keys["mode"], &keys["readers"]),
+        (&"0755".into(), &"owner".into())
+    );
+    let run = machine.recover(&["access", "--sql"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.contains("recover_writer"), "{run:?}");
+}
+
+/// What is at `path` once `is_there` says so of it.
+fn soon(path: &Path, is_there: impl Fn(&str) -> bool) -> String {
+    for _ in 0..1000 {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        if is_there(&text) {
+            return text;
+        }
+        let _ = SystemHost::new().sleep(Duration::from_millis(20));
+    }
+    panic!("{} is not as it should be", path.display());
+}
+
+#[test]
+fn a_seal_is_published_and_nobody_waits_for_that() {
+    let (machine, _) = sealed();
+    let published = machine.work().join("published");
+    let config = |command: &str| {
+        let text = format!("[seal]\npublish = [\"sh\", \"-c\", \"{command}\"]\n");
+        machine.write("user/.config/recover/config.toml", &text);
+    };
+    config(&format!("cat >> {}", published.display()));
+    line(&machine, 1);
+    let run = machine.recover(&["seal", "--print"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(fs::read_to_string(&published).unwrap(), run.stdout);
+    // A run ends long before what publishes its seal does.
+    fs::remove_file(&published).unwrap();
+    config(&format!(
+        "cat > {0}.part; sleep 2; mv {0}.part {0}",
+        published.display()
+    ));
+    let run = machine.recover(&["run", "--fix", "touch cured", "--", "test", "-e", "cured"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(!published.exists(), "it was waited for");
+    let note = soon(&published, |text| text.ends_with('\n'));
+    let newest = machine.recover(&["seal", "--print"]).stdout;
+    assert_eq!(note, newest);
+    // What goes wrong is told, and on record.
+    config("exit 7");
+    line(&machine, 2);
+    let run = machine.recover(&["seal"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("is not published"), "{run:?}");
+    let journal = fs::read_to_string(machine.state().join("journal.jsonl")).unwrap();
+    assert!(journal.contains("seal_not_published"), "{journal}");
+    assert_eq!(machine.recover(&["verify"]).code, 0);
+}
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test needs a key of somebody's own"
+)]
+fn people_sign_a_seal_with_a_key_of_their_own() {
+    let (machine, _) = sealed();
+    let key = machine.work().join("key");
+    let run = |program: &mut Command| {
+        let output = program.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    let words = ["-q", "-t", "ed25519", "-N", "", "-f"];
+    run(Command::new("ssh-keygen").args(words).arg(&key));
+    let public = key.with_extension("pub");
+    let public = public.to_str().unwrap();
+    let signed = machine.recover(&["seal", "--print", "--sign", public]);
+    assert_eq!(signed.code, 0, "{signed:?}");
+    let journal = fs::read_to_string(machine.state().join("journal.jsonl")).unwrap();
+    let record = journal.lines().last().unwrap();
+    let record: Value = serde_json::from_str(record).unwrap();
+    assert_eq!(record["event"], "seal_signed");
+    let [note, signature] = ["note", "note.sig"].map(|name| machine.work().join(name));
+    fs::write(&note, &signed.stdout).unwrap();
+    fs::write(&signature, record["signature"].as_str().unwrap()).unwrap();
+    let check = ["-Y", "check-novalidate", "-n", "auto-recovery-seal", "-s"];
+    let mut check_note = Command::new("ssh-keygen");
+    check_note.args(check).arg(&signature);
+    run(check_note.stdin(fs::File::open(&note).unwrap()));
+    let missing = machine.recover(&["seal", "--sign", "nobody.pub"]);
+    assert_eq!(missing.code, 125, "{missing:?}");
+}
+
+#[test]
+fn a_closed_chain_is_proved_and_a_new_one_goes_on() {
+    let (machine, _) = sealed();
+    let closed = machine.recover(&["seal", "--close", "--print"]);
+    assert_eq!(closed.code, 0, "{closed:?}");
+    assert!(closed.stdout.contains("\nnext none\n"), "{closed:?}");
+    let run = machine.recover(&["verify", "--require", "sealed"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/verify/verify.py");
+    let chain = machine.recover(&["key", "show"]).stdout.trim().to_owned();
+    #[expect(clippy::disallowed_methods, reason = "the other verifier is a program")]
+    let python = Command::new("python3")
+        .arg(script)
+        .arg(machine.state())
+        .arg(&chain)
+        .status();
+    assert!(python.unwrap().success());
+    line(&machine, 1);
+    let run = machine.recover(&["seal"]);
     assert_eq!(run.code, 125, "{run:?}");
+    assert!(run.stderr.contains("is closed"), "{run:?}");
+    let run = machine.recover(&["seal", "--new-chain", "--reason", "a new year"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(machine.recover(&["verify"]).code, 0);
 }
 
 /// Programs of somebody who knows our source and runs as the same user: `$S` is the state, which

@@ -83,7 +83,7 @@ fn a_file_that_is_broken_keeps_nothing_else_out() {
     let run = import(&machine, "jsonl:trails", &[&missing, &bad, &cut, &good]);
     assert_eq!(run.code, 1, "{run:?}");
     for told in [
-        "missing.jsonl: No such file",
+        "there is no file ",
         "bad.zst cannot be read: ",
         "cut.jsonl.zst: the rest cannot be read: ",
     ] {

@@ -35,6 +35,9 @@ class AuditLog:
         command: Sequence[str],
         user: str,
         secrets: Sequence[tuple[str, bytes]] | None,
+        recipients: Sequence[str],
+        identity: str | os.PathLike[str] | None,
+        login_dir: str | None,
     ) -> AuditLog: ...
     def start_session(self, session_id: str | None) -> str: ...
     def log(

@@ -40,11 +40,15 @@ class RecoveryAuditLogger:
     ``"flush"`` the system has it. ``redact`` says what is masked in all that is kept: with ``True``
     (the default) tokens, keys and passwords that are known for what they are, and the values of
     variables of the environment whose names say that they are secret; a collection of texts masks
-    these too; ``False`` keeps everything as it is.
+    these too; ``False`` keeps everything as it is. ``encrypt`` names recipients of `age`
+    (``age1…``): texts are kept so that they alone can read them, and this process cannot.
+    ``identity`` is the file of an identity with which it can.
     """
 
     logger: logging.Logger
     _redact: bool | tuple[str, ...]
+    _encrypt: tuple[str, ...]
+    _identity: Path | None
 
     def __init__(
         self,
@@ -53,8 +57,12 @@ class RecoveryAuditLogger:
         store: str | None = None,
         durability: Durability | None = None,
         redact: bool | Iterable[str] = True,
+        encrypt: str | Iterable[str] = (),
+        identity: str | os.PathLike[str] | None = None,
     ) -> None:
         self._redact = redaction(redact)
+        self._encrypt = encryption(encrypt)
+        self._identity = None if identity is None else Path(identity).absolute()
         self.logger = logging.getLogger("maestro.recovery_audit")
         self._session_start_times: dict[str, str] = {}
         self._place = place(audit_dir, store, durability)
@@ -185,6 +193,8 @@ class RecoveryAuditLogger:
     def __setstate__(self, state: dict[str, Any]) -> None:
         # What an older release pickled says nothing of it.
         self._redact = True
+        self._encrypt = ()
+        self._identity = None
         self.__dict__.update(state)
         self._reopen()
 
@@ -204,7 +214,14 @@ class RecoveryAuditLogger:
 
     def _opened(self) -> AuditLog:
         return AuditLog(
-            self._place.directory, self._place.durability, _command(), _user(), self._secrets()
+            self._place.directory,
+            self._place.durability,
+            _command(),
+            _user(),
+            self._secrets(),
+            self._encrypt,
+            self._identity,
+            _login_dir(),
         )
 
     def _secrets(self) -> list[tuple[str, bytes]] | None:
@@ -226,6 +243,21 @@ def redaction(redact: bool | Iterable[str]) -> bool | tuple[str, ...]:
         if not isinstance(text, str):
             raise InvalidInputError(f"redact holds {text!r}: give texts, True or False")
     return texts
+
+
+def encryption(encrypt: str | Iterable[str]) -> tuple[str, ...]:
+    """What `encrypt` says, to be kept: one text alone was meant as a collection of one."""
+    texts = (encrypt,) if isinstance(encrypt, str) else tuple(encrypt)
+    for text in texts:
+        if not isinstance(text, str):
+            raise InvalidInputError(f"encrypt holds {text!r}: give recipients, age1...")
+    return texts
+
+
+def _login_dir() -> str | None:
+    """The directory of this login, where processes share the keys of sessions."""
+    login_dir = os.environ.get("XDG_RUNTIME_DIR", "")
+    return login_dir if os.path.isabs(login_dir) else None
 
 
 _RECORDS_ITSELF = RecoveryAuditLogger.log_recovery_attempt

@@ -29,7 +29,7 @@ from weakref import WeakSet
 from ._auto_recovery import AttemptNumbers, AuditLog, classify, parse_fix_changes, recover
 from ._bridge import Bridge, discard
 from ._errors import InvalidInputError, file_system
-from ._logger import RecoveryAuditLogger, native_log, records_itself, redaction
+from ._logger import RecoveryAuditLogger, encryption, native_log, records_itself, redaction
 from ._model import Error, RecoveryResult, RecoveryStrategyType, words
 from ._types import (
     AllStatistics,
@@ -61,8 +61,8 @@ class AutoRecoveryManager:
     Each strategy is tried up to `max_attempts` times. Before its second try it waits `base_delay`
     seconds, before each further one twice as long, but never longer than `max_delay`.
 
-    Beyond the original, by keyword only: `store`, `durability` and `redact` as for
-    `RecoveryAuditLogger`;
+    Beyond the original, by keyword only: `store`, `durability`, `redact`, `encrypt` and `identity`
+    as for `RecoveryAuditLogger`;
     `verifier`, which is called with the error after a strategy did something and says whether it is
     cured; `jitter`, which draws each delay between its half and its whole; `deadline`, the
     seconds that one recovery may take.
@@ -104,6 +104,8 @@ class AutoRecoveryManager:
         store: str | None = None,
         durability: Durability | None = None,
         redact: bool | Iterable[str] = True,
+        encrypt: str | Iterable[str] = (),
+        identity: str | os.PathLike[str] | None = None,
         verifier: Callable[[Error], _Handled[bool]] | None = None,
         jitter: bool = False,
         deadline: float | None = None,
@@ -130,6 +132,8 @@ class AutoRecoveryManager:
         self._store = store
         self._durability: Durability | None = durability
         self._redact = redaction(redact)
+        self._encrypt = encryption(encrypt)
+        self._identity = identity
         self._number_attempts()
         self.enable_audit_logging = enable_audit_logging
 
@@ -148,6 +152,8 @@ class AutoRecoveryManager:
                 store=self._store,
                 durability=self._durability,
                 redact=self._redact,
+                encrypt=self._encrypt,
+                identity=self._identity,
             )
 
     @property
@@ -164,7 +170,11 @@ class AutoRecoveryManager:
         self._numbers.forget()
         if self.audit_logger is not None:
             self.audit_logger = RecoveryAuditLogger(
-                audit_dir, durability=self._durability, redact=self._redact
+                audit_dir,
+                durability=self._durability,
+                redact=self._redact,
+                encrypt=self._encrypt,
+                identity=self._identity,
             )
 
     def attempt_recovery(

@@ -14,8 +14,8 @@ use auto_recovery::statistics::{
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::cell::get;
 use super::read::{Reader, SUSPECT, SUSPECTS_MAX, unsound};
-use super::session::get;
 use super::statistics::whole;
 use crate::text::{from_column, to_column};
 

@@ -1,11 +1,12 @@
 //! An entry as a row of `stored_entry`, and back.
 
-use auto_recovery::RecoveryAuditEntry;
 use auto_recovery::audit::{RecordedEntry, StoredEntry};
+use auto_recovery::{Error, RecoveryAuditEntry, Result};
 use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::cell::get;
 use crate::row::EntryRow;
 use crate::text::{from_column, to_column};
 
@@ -126,6 +127,30 @@ impl Columns {
     /// Whether its attempt succeeded.
     pub(super) fn success(&self) -> bool {
         self.row.entry.success
+    }
+
+    /// Whether `row`, as [`SELECT`] gives it, has these columns, but for its text.
+    pub(super) fn are_in(&self, row: &Row) -> Result<bool> {
+        let (own, entry) = (&self.row, &self.row.entry);
+        let text = |index, expected: &str| Ok::<_, Error>(get::<&str>(row, index)? == expected);
+        let texts =
+            |index, expected: &[String]| Ok::<_, Error>(get::<Vec<&str>>(row, index)? == expected);
+        Ok(get::<Option<i64>>(row, 1)? == own.at_us
+            && get::<i64>(row, 2)? == self.attempt_number
+            && get::<i64>(row, 3)? == own.duration_ms
+            && get::<i64>(row, 4)? == own.bytes
+            && get::<i32>(row, 5)? == own.duration_bucket
+            && get::<bool>(row, 6)? == entry.success
+            && get::<bool>(row, 7)? == entry.rollback_performed
+            && text(8, &entry.entry_id)?
+            && text(9, &entry.timestamp)?
+            && text(10, &entry.error_type)?
+            && text(11, &entry.strategy)?
+            && text(12, &entry.next_action)?
+            && texts(13, &entry.changes_made)?
+            && texts(14, &entry.files_modified)?
+            && text(15, &entry.error_message)?
+            && text(16, &entry.recovery_message)?)
     }
 
     /// What the columns are given.

@@ -11,6 +11,7 @@ use auto_recovery::audit::{AuditStore, JournalEvent, JournalLine};
 use auto_recovery::jsonl::JsonlStore;
 use auto_recovery::{ErrorKind, Result};
 
+use super::cell::get;
 use super::columns::{HASH_BYTES, hash_of};
 use super::failure::explain;
 use super::group::{Delivery, Group, Item};
@@ -19,7 +20,6 @@ use super::options::Notice;
 use super::probe;
 use super::seen::Seen;
 use super::server::Server;
-use super::session::get;
 use super::spool::Spool;
 
 /// Number of items delivered in one transaction.

@@ -2,15 +2,23 @@
 
 use std::collections::HashMap;
 
-use auto_recovery::audit::{Importer, JournalLine, JournalRecord, StoredEntry};
+use auto_recovery::audit::{
+    Importer, JournalEvent, JournalLine, JournalRecord, StoredEntry, TrailImported,
+};
 use auto_recovery::{Error, ErrorKind, Result};
 
+use super::cell::get;
 use super::columns::hash_of;
 use super::group::{Group, Item};
 use super::outbox::Outbox;
 
 /// Number of entries or records added in one transaction.
 const BATCH: usize = 10_000;
+
+/// Whether the last that happened to a trail as a whole is that it was removed.
+const WAS_REMOVED: &str = "SELECT event <> 'trail_imported' FROM auto_recovery.journal \
+     WHERE session_id = $1 AND event IN ('session_cleared', 'session_pruned', 'trail_imported') \
+     ORDER BY id DESC LIMIT 1";
 
 /// Imports into a store in PostgreSQL.
 pub(super) struct PostgresImporter<'s> {
@@ -40,10 +48,28 @@ impl<'s> PostgresImporter<'s> {
         written.map_err(|failed| failed.error)?;
         let is_added = |item: &&Item| match item {
             Item::Stored(kept) => kept.is_added,
-            Item::Record(line) => line.is_added,
+            // One that did not come from elsewhere is ours.
+            Item::Record(line) => line.is_added && line.came_before.is_some(),
             Item::Entry(_) => true,
         };
         Ok(group.items.iter().filter(is_added).count() as u64)
+    }
+
+    /// Whether the trail of `session_id` was removed, and was not taken over again since.
+    fn was_removed(&self, session_id: &str) -> Result<bool> {
+        let rows = self
+            .outbox
+            .ask(|reader| reader.rows(WAS_REMOVED, &[&session_id]))?;
+        let was_removed = rows.first().map(|row| get(row, 0)).transpose()?;
+        Ok(was_removed == Some(true))
+    }
+
+    /// The record that says that a trail comes again: who verifies the store must not take it for
+    /// one that was put back.
+    fn again(&self, session_id: &str) -> Result<Item> {
+        let event = JournalEvent::TrailImported(TrailImported::default());
+        let recorder = &self.outbox.server.recorder;
+        Item::record(recorder.record(Some(session_id), event)?, None)
     }
 }
 
@@ -65,6 +91,9 @@ impl Importer for PostgresImporter<'_> {
         };
         let mut added = 0;
         let mut items = Vec::new();
+        if !entries.is_empty() && self.was_removed(session_id)? {
+            items.push(self.again(session_id)?);
+        }
         for entry in entries {
             let before = came_before(&mut came, hash_of(entry.entry_id().as_bytes()));
             items.push(Item::stored(entry, Some(before)));

@@ -7,12 +7,12 @@
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::address::Address;
+use super::cell::get;
 use super::connection::Connection;
 use super::failure::explain;
-use super::session::get;
 
 /// The migrations, in order: the version is the place, from 1.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     (
         "0001_trails",
         include_str!("../../migrations/postgres/0001_trails.sql"),
@@ -21,7 +21,14 @@ const MIGRATIONS: [(&str, &str); 2] = [
         "0002_spool_delivered",
         include_str!("../../migrations/postgres/0002_spool_delivered.sql"),
     ),
+    (
+        "0003_seals",
+        include_str!("../../migrations/postgres/0003_seals.sql"),
+    ),
 ];
+
+/// SQL that makes the roles of a store, for those who read, who write, and who may remove.
+pub const ROLES: &str = include_str!("../../roles/postgres.sql");
 
 /// Keeps processes that migrate one database apart.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4702394921427286)";

@@ -6,8 +6,8 @@
 //! use makes it. For people there are the views `sessions`, `entries` (the 14 fields, and `at` as a
 //! `timestamptz`) and `session_statistics`. The tables behind them are `stored_session` (one row a
 //! session, with the sums of its entries and what its journal says), `stored_entry`, `journal`,
-//! `removed_trail`, `spool_delivery`, `spool_delivered` and `migration`; `migrations/postgres` has
-//! them in full. A newer version of them is refused.
+//! `journal_leaf`, `seal`, `session_key`, `removed_trail`, `spool_delivery`, `spool_delivered` and
+//! `migration`; `migrations/postgres` has them in full. A newer version of them is refused.
 //!
 //! # Writing
 //!
@@ -30,12 +30,18 @@
 //! The way to the server must keep its sessions: a pooler that gives each transaction another will
 //! not do.
 //!
+//! # Seals
+//!
+//! Each machine has a chain of its own; all are kept in one table, and all are over one order of
+//! the journal, which those who seal give it under a lock. Nobody who writes knows of it.
+//!
 //! # Reading
 //!
 //! Each question is answered as of one moment. Sums are made by the server.
 
 mod address;
 mod aggregate;
+mod cell;
 mod columns;
 mod connection;
 mod deliver;
@@ -44,7 +50,9 @@ mod follow;
 mod group;
 mod import;
 mod known;
+mod leaves;
 mod link;
+mod log;
 mod migrate;
 mod options;
 mod outbox;
@@ -52,7 +60,9 @@ mod pages;
 mod probe;
 mod queue;
 mod read;
+mod recount;
 mod remove;
+mod seals;
 mod seen;
 mod server;
 mod session;
@@ -64,6 +74,7 @@ mod url;
 mod write;
 
 pub use deliver::Delivered;
+pub use migrate::ROLES;
 pub use options::{Notice, OnNotice, PostgresOptions, SPOOL_BYTES_MAX};
 pub use store::PostgresStore;
 pub use url::shown;

@@ -4,9 +4,10 @@ use auto_recovery::Result;
 use auto_recovery::audit::{SessionKey, SessionPage, SessionQuery};
 use tokio_postgres::Row;
 
+use super::cell::get;
 use super::connection::Params;
 use super::read::{self, Reader};
-use super::session::{self, get};
+use super::session;
 use crate::text::to_column;
 
 /// When a session began: the earlier of its first record and its first entry that is a time.

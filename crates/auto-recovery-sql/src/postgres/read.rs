@@ -11,13 +11,14 @@ use futures_util::future::join;
 use serde::Deserialize;
 use tokio_postgres::Row;
 
+use super::cell::get;
 use super::columns;
 use super::connection::Params;
 use super::failure::explain;
 use super::link::Lease;
 use super::migrate;
 use super::server::Server;
-use super::session::{self, Session, get};
+use super::session::{self, Session};
 use crate::text::from_column;
 
 /// Begins a transaction that sees nothing newer.

@@ -9,12 +9,14 @@ use auto_recovery::Result;
 use auto_recovery::audit::{Digester, Removal, Removed, SessionCleared};
 use tokio_postgres::types::ToSql;
 
+use super::cell::get;
 use super::columns::hash_of;
 use super::failure::explain;
+use super::leaves::leaves;
 use super::link::Lease;
 use super::read::Reader;
 use super::server::Server;
-use super::session::{Session, get};
+use super::session::Session;
 
 /// How many entries are deleted in one transaction.
 const DELETED_AT_ONCE: i64 = 10_000;
@@ -65,13 +67,15 @@ fn remove_locked(reader: &Reader<'_>, session: &Session, removal: &Removal) -> R
         }
     }
     let tally = session.tally();
-    let event = removal.event(SessionCleared {
+    let cleared = SessionCleared {
         entries: tally.total,
         first_timestamp: tally.first_timestamp,
         last_timestamp: tally.last_timestamp,
         // There is no file of it.
         ..SessionCleared::default()
-    });
+    };
+    let leaves = leaves(reader, session)?;
+    let event = removal.event(cleared.with_head(&leaves));
     let event_name = match removal {
         Removal::Cleared => "session_cleared",
         Removal::Pruned(_) => "session_pruned",

@@ -6,6 +6,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::cell::get;
 use super::columns::Columns;
 use crate::text::{from_column, to_column};
 
@@ -31,6 +32,20 @@ pub(super) const UPDATE: &str = "UPDATE auto_recovery.stored_session SET entries
 pub(super) const UPDATE_SUMS: &str = "UPDATE auto_recovery.stored_session SET entries = $2, successful = $3, \
      bytes = $4, highest_number = $5, first_timestamp = $6, first_us = $7, last_timestamp = $8, last_us = $9, \
      last_succeeded = $10 WHERE id = $1";
+
+/// Whether a row is what an update would make it. Its facts are text that a later release writes in
+/// another way.
+pub(super) const IS_AS: &str = "SELECT EXISTS (SELECT FROM auto_recovery.stored_session WHERE id = $1 \
+     AND entries = $2 AND successful = $3 AND bytes = $4 AND highest_number = $5 \
+     AND first_timestamp IS NOT DISTINCT FROM $6 AND first_us IS NOT DISTINCT FROM $7 \
+     AND last_timestamp IS NOT DISTINCT FROM $8 AND last_us IS NOT DISTINCT FROM $9 \
+     AND last_succeeded = $10 AND $11::text IS NOT NULL AND first_at IS NOT DISTINCT FROM $12 \
+     AND first_at_us IS NOT DISTINCT FROM $13 AND outcome IS NOT DISTINCT FROM $14 \
+     AND took_ms IS NOT DISTINCT FROM $15 AND flaky = $16 AND category IS NOT DISTINCT FROM $17 \
+     AND source IS NOT DISTINCT FROM $18 AND project IS NOT DISTINCT FROM $19 \
+     AND host IS NOT DISTINCT FROM $20 AND \"user\" IS NOT DISTINCT FROM $21 \
+     AND cwd IS NOT DISTINCT FROM $22 AND command IS NOT DISTINCT FROM $23 \
+     AND pid IS NOT DISTINCT FROM $24 AND held = $25)";
 
 /// One session.
 pub(super) struct Session {
@@ -83,6 +98,25 @@ impl Session {
             facts,
             facts_changed: false,
         })
+    }
+
+    /// The same row with nothing in it.
+    pub(super) fn emptied(&self) -> Self {
+        Self {
+            id: self.id,
+            session_id: self.session_id.clone(),
+            entries: 0,
+            successful: 0,
+            bytes: 0,
+            highest: 0,
+            first_timestamp: None,
+            first_us: None,
+            last_timestamp: None,
+            last_us: None,
+            last_succeeded: false,
+            facts: JournalSummary::default(),
+            facts_changed: false,
+        }
     }
 
     /// Whether anybody sees it.
@@ -203,20 +237,6 @@ impl Session {
     }
 }
 
-/// The value of a column that must be there.
-pub(super) fn get<'r, T: tokio_postgres::types::FromSql<'r>>(
-    row: &'r Row,
-    index: usize,
-) -> Result<T> {
-    row.try_get(index).map_err(|error| {
-        Error::new(
-            ErrorKind::Damaged,
-            "a table of auto_recovery is not as its migrations made it",
-        )
-        .with_source(error)
-    })
-}
-
 /// As an outcome is written in records.
 fn name_of(outcome: auto_recovery::audit::SessionOutcome) -> String {
     let value = serde_json::to_value(outcome).ok();
@@ -225,6 +245,7 @@ fn name_of(outcome: auto_recovery::audit::SessionOutcome) -> String {
 }
 
 /// What changed of a session.
+#[derive(PartialEq)]
 pub(super) struct Update {
     sums: Sums,
     pub changes_facts: bool,
@@ -245,6 +266,7 @@ pub(super) struct Update {
     held: bool,
 }
 
+#[derive(PartialEq)]
 struct Sums {
     id: i64,
     entries: i64,

@@ -6,8 +6,9 @@ use auto_recovery::Result;
 use auto_recovery::audit::Damage;
 use auto_recovery::statistics::{EntrySums, RecoveryStatistics};
 
+use super::cell::get;
 use super::read::{Reader, unsound};
-use super::session::{Session, get};
+use super::session::Session;
 use crate::text::from_column;
 
 /// Sums by strategy and by error type; the first column says which: 1 is by strategy, 2 by error

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use auto_recovery::audit::sealing::SealStore;
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
     ReadAfter, Recorder, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
@@ -24,7 +25,7 @@ use super::{aggregate, pages, statistics};
 
 /// A store of trails in a PostgreSQL database, see the module's page for its tables.
 pub struct PostgresStore {
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
     queue: Queue,
 }
 
@@ -200,6 +201,10 @@ impl AuditStore for PostgresStore {
     fn follower(&self) -> Result<Box<dyn Follower + '_>> {
         let server = Arc::clone(&self.outbox.server);
         Ok(Box::new(PostgresFollower::new(server)))
+    }
+
+    fn seals(&self) -> Result<Option<&dyn SealStore>> {
+        Ok(Some(self))
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

@@ -26,7 +26,7 @@ const READERS_KEPT: usize = 4;
 /// The place of the database, and the connections to it that are kept.
 pub(super) struct Database {
     pub(super) path: PathBuf,
-    durability: Durability,
+    pub(super) durability: Durability,
     pub(super) host: Arc<dyn Host>,
     readers: Mutex<Vec<Link>>,
     pub(super) writer: Mutex<Option<Link>>,
@@ -76,6 +76,10 @@ impl Database {
         database
             .pragma_update(None, "synchronous", synchronous)
             .at("open", &self.path)?;
+        // What is deleted leaves nothing on its page: a key that is gone is gone.
+        database
+            .pragma_update(None, "secure_delete", true)
+            .at("open", &self.path)?;
         if self.durability == Durability::Sync {
             file::sync_names(&self.path)?;
         }
@@ -109,6 +113,12 @@ impl Database {
         };
         migrations::check(reader.database(), &self.path)?;
         Ok(Some(reader))
+    }
+
+    /// Brings what was committed to the disk. It is in the log or, where SQLite synced the log and
+    /// then the database, in that.
+    pub(super) fn sync(&self) -> Result<()> {
+        file::sync_log(&self.path)
     }
 
     /// A connection for reading that is its caller's own; `None` if there is nothing yet.

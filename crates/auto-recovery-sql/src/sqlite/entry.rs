@@ -103,10 +103,26 @@ pub(super) fn for_each_id(
     Ok(())
 }
 
-/// The columns that [`raw`] reads, of the entries `?1` to `?2`, in order.
-pub(super) const SELECT: &str = "SELECT raw, entry_id, timestamp, error_type, strategy, attempt_number, success, changes_made, \
-     files_modified, rollback_performed, next_action, duration_ms, error_message, recovery_message, \
-     id FROM entry WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+/// The statement that reads the entries `?1` to `?2`, in order: what [`raw`] reads, their ids, and
+/// `$more` columns.
+macro_rules! select {
+    ($more:literal) => {
+        concat!(
+            "SELECT raw, entry_id, timestamp, error_type, strategy, attempt_number, success, \
+             changes_made, files_modified, rollback_performed, next_action, duration_ms, \
+             error_message, recovery_message, id",
+            $more,
+            " FROM entry WHERE id BETWEEN ?1 AND ?2 ORDER BY id"
+        )
+    };
+}
+
+/// The columns that [`raw`] reads, and the id.
+pub(super) const SELECT: &str = select!("");
+
+/// The same, and those that hold what can be derived.
+pub(super) const SELECT_DERIVED: &str =
+    select!(", at_us, duration_bucket, trail_successes, trail_bytes, trail_highest_number");
 
 /// What the entry of `session_id` in `row` was stored as. What must be made anew is made in `made`.
 pub(super) fn raw<'r>(

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use auto_recovery::error::{Error, ErrorKind, Result};
-use auto_recovery::files::{self, FileId, Purpose};
+use auto_recovery::files::{self, FileId, Links, Purpose};
 use auto_recovery::patience::Holder;
 use rustix::fs::StatVfsMountFlags;
 
@@ -123,6 +123,20 @@ pub(super) fn immutable_uri(path: &Path) -> PathBuf {
 pub(super) fn sync_names(path: &Path) -> Result<()> {
     files::sync_names_above(path, &|above| files::sync_dir(above))
         .map_err(|error| Error::io("sync the directory of", path, error))
+}
+
+/// Brings the log of the database at `path` to the disk, if there is one. SQLite has no locks on it
+/// that closing it would take.
+pub(super) fn sync_log(path: &Path) -> Result<()> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log = PathBuf::from(log);
+    match files::open_regular(&log, Links::Refuse).and_then(|file| file.sync_data()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("sync", &log, error))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

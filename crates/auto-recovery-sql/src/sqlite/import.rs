@@ -1,6 +1,11 @@
 //! Taking over entries and records as they are, each once.
 
-use auto_recovery::audit::{Duplicates, Importer, JournalLine, JournalRecord, StoredEntry};
+use std::sync::Arc;
+
+use auto_recovery::audit::{
+    Duplicates, Importer, JournalEvent, JournalLine, JournalRecord, Recorder, StoredEntry,
+    TrailImported,
+};
 use auto_recovery::error::{Error, ErrorKind, Result};
 
 use super::batch::Batch;
@@ -13,6 +18,7 @@ use crate::row::EntryRow;
 /// transaction that adds to it; how often it came is counted here.
 pub(super) struct SqliteImporter<'s> {
     database: &'s Database,
+    recorder: Arc<Recorder>,
     /// The session whose entries come, and what is known of them.
     session: Option<(String, Looked)>,
     /// How often each record came.
@@ -28,9 +34,10 @@ struct Looked {
 }
 
 impl<'s> SqliteImporter<'s> {
-    pub(super) fn new(database: &'s Database) -> Self {
+    pub(super) fn new(database: &'s Database, recorder: Arc<Recorder>) -> Self {
         Self {
             database,
+            recorder,
             session: None,
             records: Duplicates::default(),
         }
@@ -45,9 +52,16 @@ impl Importer for SqliteImporter<'_> {
             Some((id, looked)) if id == session_id => looked,
             _ => Looked::default(),
         };
-        let added = self
-            .database
-            .append(|batch| add_entries(batch, session_id, &ready, &mut looked))?;
+        let event = JournalEvent::TrailImported(TrailImported::default());
+        let again = self.recorder.record(Some(session_id), event)?;
+        let added = self.database.append(|batch| {
+            let added = add_entries(batch, session_id, &ready, &mut looked)?;
+            // Who verifies the store must not take it for one that was put back.
+            if added > 0 && journal::was_removed(batch.database, session_id)? {
+                journal::insert(batch.database, &again)?;
+            }
+            Ok(added)
+        })?;
         self.session = Some((session_id.to_owned(), looked));
         Ok(added)
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use auto_recovery::audit::{Damage, JournalLine, JournalRecord};
 use auto_recovery::error::{Error, ErrorKind, Result};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::column::number;
@@ -50,8 +50,21 @@ pub(super) fn occurrences(
         })
 }
 
+/// Whether the trail of `session_id` was removed, and was not taken over again since.
+pub(super) fn was_removed(database: &Connection, session_id: &str) -> rusqlite::Result<bool> {
+    const LAST: &str = "SELECT event IN ('session_cleared', 'session_pruned') FROM journal
+        WHERE session_id = ?
+        AND event IN ('session_cleared', 'session_pruned', 'trail_imported')
+        ORDER BY id DESC LIMIT 1";
+    let was_removed = database
+        .prepare_cached(LAST)?
+        .query_row([to_column(session_id)], |row| row.get(0))
+        .optional()?;
+    Ok(was_removed.unwrap_or(false))
+}
+
 /// By which a record is looked for.
-fn digest(json: &str) -> i64 {
+pub(super) fn digest(json: &str) -> i64 {
     let hash = Sha256::digest(json);
     let head = hash.first_chunk().copied();
     i64::from_be_bytes(head.expect("it has four times as many bytes"))

@@ -8,11 +8,12 @@ use rusqlite::Connection;
 use super::failure::At;
 
 /// What makes each format out of the one before. Those that were released are never edited.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/sqlite/0001_trails.sql"),
     include_str!("../../migrations/sqlite/0002_entry_ids.sql"),
     include_str!("../../migrations/sqlite/0003_trail_sums.sql"),
     include_str!("../../migrations/sqlite/0004_unsound_entries.sql"),
+    include_str!("../../migrations/sqlite/0005_seals.sql"),
 ];
 
 /// Says that a database is ours: "AURL".

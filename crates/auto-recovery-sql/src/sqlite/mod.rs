@@ -23,6 +23,13 @@
 //! that records it. The entries of a long trail are deleted after that, some at a time; whoever
 //! writes next goes on where one that did so died.
 //!
+//! # Seals
+//!
+//! The leaves of the journal are its records by their ids, those of a trail its entries by their
+//! places, each as the text that an export gives: ids are given in the order of commits. Before
+//! something is sealed, the log that it may still be in is synced. What the leaves do not hold,
+//! sums and columns beside a text, verification counts again.
+//!
 //! # Reading
 //!
 //! Readers have connections of their own and see the database as it was when they began: they wait
@@ -40,11 +47,15 @@ mod file;
 mod follow;
 mod import;
 mod journal;
+mod keys;
+mod log;
 mod migrations;
 mod pages;
 mod read;
 mod recent;
+mod recount;
 mod remove;
+mod seals;
 mod session;
 mod sessions;
 mod statistics;

@@ -6,6 +6,7 @@ use auto_recovery::audit::{
     Digester, JournalLine, Recorder, Removal, Removed, SessionCleared, TrailDigest, session_id,
 };
 use auto_recovery::error::Result;
+use auto_recovery::integrity::Range;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::connection::Database;
@@ -13,6 +14,7 @@ use super::counted;
 use super::entry;
 use super::failure::At;
 use super::journal;
+use super::keys;
 use super::session::{PLACE_BITS, SessionRow};
 use super::transaction::transaction;
 
@@ -28,6 +30,7 @@ pub(super) fn remove(
     removal: &Removal,
 ) -> Result<Removed> {
     session_id::encode(session_id)?;
+    let before = Leaves::of(database, session_id)?;
     let removed = database.write(|database, path| {
         let found = SessionRow::find(database, session_id).at("read", path)?;
         let Some(mut session) = found else {
@@ -45,7 +48,10 @@ pub(super) fn remove(
         {
             return Ok(Removed::Changed);
         }
-        let line = record(recorder, &session, removal)?;
+        // Texts whose key is gone are gone, wherever copies of the trail are.
+        let keys = keys::delete(database, session_id).at("write to", path)?;
+        let leaves = before.finish(database, &session).at("read", path)?;
+        let line = record(recorder, &session, (removal, keys), &leaves)?;
         journal::insert(database, &line).at("write to", path)?;
         unlink(database, &session).at("write to", path)?;
         Ok(Removed::Gone {
@@ -55,11 +61,71 @@ pub(super) fn remove(
     if matches!(removed, Removed::Gone { .. }) {
         // It is gone whether or not its entries are by now: whoever writes next goes on.
         drop(database.finish_removals());
+        drop(database.with_writer(|link| {
+            keys::empty_log(&link.connection);
+            Ok(())
+        }));
     }
     Ok(removed)
 }
 
-fn record(recorder: &Recorder, session: &SessionRow, removal: &Removal) -> Result<JournalLine> {
+/// The leaves of a trail, read before others have to wait.
+#[derive(Default)]
+struct Leaves {
+    /// The row of their session.
+    session: i64,
+    range: Range,
+}
+
+impl Leaves {
+    fn of(database: &Database, session_id: &str) -> Result<Self> {
+        let Some(reader) = database.reader()? else {
+            return Ok(Self::default());
+        };
+        let (connection, path) = (reader.database(), &database.path);
+        let found = SessionRow::find(connection, session_id).at("read", path)?;
+        let Some(session) = found else {
+            return Ok(Self::default());
+        };
+        let mut leaves = Self {
+            session: session.id,
+            range: Range::default(),
+        };
+        leaves.push(connection, &session).at("read", path)?;
+        Ok(leaves)
+    }
+
+    /// Those of `session` as it is now, in the transaction that removes it.
+    fn finish(mut self, database: &Connection, session: &SessionRow) -> rusqlite::Result<Range> {
+        if self.session != session.id {
+            self.range = Range::default();
+        }
+        self.push(database, session)?;
+        Ok(self.range)
+    }
+
+    fn push(&mut self, database: &Connection, session: &SessionRow) -> rusqlite::Result<()> {
+        let (first, last) = session.entries();
+        let mut select = database.prepare_cached(entry::SELECT)?;
+        let mut rows = select.query([first + self.range.size() as i64, last])?;
+        let mut made = Vec::new();
+        while let Some(row) = rows.next()? {
+            // What cannot be read must be possible to remove.
+            match entry::raw(row, &session.session_id, &mut made) {
+                Ok(raw) => self.range.push(raw),
+                Err(_) => self.range.push(b""),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn record(
+    recorder: &Recorder,
+    session: &SessionRow,
+    (removal, keys): (&Removal, u64),
+    leaves: &Range,
+) -> Result<JournalLine> {
     let tally = &session.tally;
     let trail = SessionCleared {
         entries: tally.total,
@@ -68,9 +134,11 @@ fn record(recorder: &Recorder, session: &SessionRow, removal: &Removal) -> Resul
         trail_bytes: session.bytes as u64,
         trail_lines: tally.total,
         trail_head: String::new(),
+        keys: (keys > 0).then_some(keys),
         ..SessionCleared::default()
     };
-    recorder.record(Some(&session.session_id), removal.event(trail))
+    let event = removal.event(trail.with_head(leaves));
+    recorder.record(Some(&session.session_id), event)
 }
 
 fn digest(database: &Connection, session: &SessionRow) -> rusqlite::Result<TrailDigest> {

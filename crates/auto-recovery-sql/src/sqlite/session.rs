@@ -266,7 +266,8 @@ fn outcome(name: Option<&str>) -> Option<SessionOutcome> {
     Some(known.map(|(outcome, _)| outcome).unwrap_or_default())
 }
 
-fn name_of(outcome: SessionOutcome) -> &'static str {
+/// The name of `outcome` in its column.
+pub(super) fn name_of(outcome: SessionOutcome) -> &'static str {
     let known = OUTCOMES.into_iter().find(|(known, _)| *known == outcome);
     known.map_or("unknown", |(_, name)| name)
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use auto_recovery::audit::encrypting::KeyStore;
+use auto_recovery::audit::sealing::SealStore;
 use auto_recovery::audit::{
     Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
     NewEntry, ReadAfter, Recorder, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
@@ -18,6 +20,7 @@ use super::append::{self, Work};
 use super::connection::Database;
 use super::file;
 use super::import::SqliteImporter;
+use super::keys::SqliteKeys;
 use super::{follow, journal, pages, read, remove, sessions, statistics, unsound};
 
 /// How many calls share a transaction.
@@ -32,8 +35,9 @@ pub struct SqliteOptions {
 
 /// A store of trails in a SQLite database, see the module's page for the format.
 pub struct SqliteStore {
-    database: Database,
-    recorder: Arc<Recorder>,
+    pub(super) database: Database,
+    pub(super) recorder: Arc<Recorder>,
+    keys: Arc<SqliteKeys>,
     group: GroupCommit<Work>,
 }
 
@@ -54,12 +58,16 @@ impl SqliteStore {
         if file::find(&path)?.is_some() {
             file::check_own(&path)?;
         }
-        let database = Database::new(path, options.durability, Arc::clone(recorder.host()));
+        let (durability, host) = (options.durability, recorder.host());
+        let keys = Arc::new(SqliteKeys::new(path.clone(), durability, Arc::clone(host)));
+        recorder.keep_keys(Arc::clone(&keys) as Arc<dyn KeyStore>);
+        let database = Database::new(path, durability, Arc::clone(host));
         // What cannot be read is better known now than after a recovery.
         drop(database.reader()?);
         Ok(Self {
             database,
             recorder,
+            keys,
             group: GroupCommit::new(CALLS_MAX, |_| 1, Pace::Gather),
         })
     }
@@ -178,8 +186,17 @@ impl AuditStore for SqliteStore {
         Ok(follow::follower(&self.database))
     }
 
+    fn seals(&self) -> Result<Option<&dyn SealStore>> {
+        Ok(Some(self))
+    }
+
+    fn keys(&self) -> Result<Option<&dyn KeyStore>> {
+        Ok(Some(&*self.keys))
+    }
+
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {
-        Ok(Box::new(SqliteImporter::new(&self.database)))
+        let importer = SqliteImporter::new(&self.database, Arc::clone(&self.recorder));
+        Ok(Box::new(importer))
     }
 }
 

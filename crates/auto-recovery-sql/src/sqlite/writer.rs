@@ -50,7 +50,7 @@ impl Database {
     }
 
     /// What `act` does with the connection that writes, which is one caller's at a time.
-    fn with_writer<T>(&self, act: impl FnOnce(&mut Link) -> Result<T>) -> Result<T> {
+    pub(super) fn with_writer<T>(&self, act: impl FnOnce(&mut Link) -> Result<T>) -> Result<T> {
         let mut writer = lock(&self.writer);
         // Taken out: one that a panic leaves in the midst of something is closed.
         let mut link = match writer.take() {

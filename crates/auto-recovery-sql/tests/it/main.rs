@@ -23,19 +23,28 @@ mod postgres_lost;
 #[cfg(feature = "postgres")]
 mod postgres_processes;
 #[cfg(feature = "postgres")]
+mod postgres_seals;
+#[cfg(feature = "postgres")]
 mod postgres_server;
 #[cfg(feature = "postgres")]
 mod postgres_spool;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod seal_crowd;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod seal_mutants;
 #[cfg(feature = "sqlite")]
 mod sqlite_contract;
 #[cfg(feature = "sqlite")]
 mod sqlite_damage;
 #[cfg(feature = "sqlite")]
 mod sqlite_files;
+mod sqlite_keys;
 #[cfg(feature = "sqlite")]
 mod sqlite_processes;
 #[cfg(feature = "sqlite")]
 mod sqlite_removal;
+#[cfg(feature = "sqlite")]
+mod sqlite_seals;
 #[cfg(feature = "sqlite")]
 mod sqlite_support;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

@@ -10,6 +10,7 @@ use auto_recovery::ErrorKind;
 use auto_recovery::audit::{AuditStore, Recorder, Removal, Removed};
 use auto_recovery::host::{Host, SystemHost};
 use auto_recovery::testing::store_contract::entry;
+use auto_recovery_sql::postgres::ROLES;
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
 
 use crate::postgres_server::{Server, own, shared};
@@ -39,7 +40,7 @@ fn two_may_make_the_tables_at_once() {
         );
         assert_eq!(
             database.ask("SELECT count(*) FROM auto_recovery.migration"),
-            "2"
+            "3"
         );
     }
 }
@@ -49,16 +50,16 @@ fn tables_of_an_older_release_are_brought_up_to_date() {
     let database = shared().database();
     open(&database.url).append(vec![entry("s", 1)]).unwrap();
     database.ask(
-        "DROP TABLE auto_recovery.spool_delivered; \
-         DELETE FROM auto_recovery.migration WHERE version = 2",
+        "DROP TABLE auto_recovery.spool_delivered, auto_recovery.seal, auto_recovery.journal_leaf, \
+         auto_recovery.session_key; DELETE FROM auto_recovery.migration WHERE version >= 2",
     );
     let store = open(&database.url);
     store.append(vec![entry("s", 2)]).unwrap();
     assert_eq!(store.statistics("s").unwrap().total_attempts, 2);
-    assert_eq!(
-        database.ask("SELECT count(*) FROM auto_recovery.spool_delivered"),
-        "0"
-    );
+    for table in ["spool_delivered", "seal", "journal_leaf", "session_key"] {
+        let count = format!("SELECT count(*) FROM auto_recovery.{table}");
+        assert_eq!(database.ask(&count), "0", "{table}");
+    }
 }
 
 #[test]
@@ -301,4 +302,54 @@ fn a_locked_table_is_waited_for_no_longer_than_the_user_waits() {
         told[0].starts_with("waiting for the database at 127.0.0.1"),
         "{told:?}"
     );
+}
+
+#[test]
+fn roles_let_each_do_what_it_is_for() {
+    let database = shared().database();
+    open(&database.url).append(vec![entry("s", 1)]).unwrap();
+    for _ in 0..2 {
+        database.ask(ROLES);
+    }
+    let of = |role: &str| {
+        database.ask(&format!(
+            "CREATE USER a_{role} PASSWORD 'the secret'; GRANT recover_{role} TO a_{role}"
+        ));
+        let url = database.url.replace("//postgres:", &format!("//a_{role}:"));
+        let store: Arc<dyn AuditStore> = Arc::new(open(&url));
+        store
+    };
+    let (reader, writer, keeper) = (of("reader"), of("writer"), of("keeper"));
+    let state = tempfile::tempdir().unwrap();
+    writer
+        .append((2..20).map(|number| entry("s", number)).collect())
+        .unwrap();
+    writer.append(vec![entry("t", 1)]).unwrap();
+    let seal = crate::seal_mutants::seal(&writer, state.path());
+    assert_eq!(seal.size, 3);
+    assert_eq!(reader.statistics("s").unwrap().total_attempts, 19);
+    assert_eq!(crate::seal_mutants::found(&*reader, state.path()), []);
+    for refused in [
+        reader.append(vec![entry("s", 20)]).map(drop).unwrap_err(),
+        reader.clear("s").map(drop).unwrap_err(),
+        writer.clear("s").map(drop).unwrap_err(),
+    ] {
+        assert_eq!(refused.kind(), ErrorKind::Refused, "{}", refused.chain());
+    }
+    assert_eq!(keeper.clear("s").unwrap(), Some(19));
+    let left = "SELECT count(*) FROM auto_recovery.stored_entry";
+    assert_eq!(database.ask(left), "1");
+    keeper.append(vec![entry("s", 21)]).unwrap();
+    let rights = |role: &str, right: &str| {
+        database.ask(&format!(
+            "SELECT string_agg(table_name, ' ' ORDER BY table_name) \
+             FROM information_schema.role_table_grants \
+             WHERE grantee = 'recover_{role}' AND privilege_type = '{right}'"
+        ))
+    };
+    assert_eq!(rights("writer", "DELETE"), "");
+    assert_eq!(rights("writer", "TRUNCATE"), "");
+    assert_eq!(rights("writer", "UPDATE"), "spool_delivery stored_session");
+    assert_eq!(rights("reader", "INSERT"), "");
+    assert_eq!(crate::seal_mutants::found(&*reader, state.path()), []);
 }

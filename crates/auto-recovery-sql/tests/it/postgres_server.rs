@@ -184,6 +184,25 @@ impl Server {
         }
     }
 
+    /// A copy of `original`, which nobody may be connected to.
+    pub(crate) fn copy_of(&'static self, original: &Database) -> Database {
+        let number = self.databases.fetch_add(1, Ordering::Relaxed);
+        let name = format!("d{number}");
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {}", original.name);
+        for _ in 0..LOOKS_MAX {
+            // Whoever left may still be about to.
+            if self.psql("postgres", &sql).status.success() {
+                break;
+            }
+            let _ = SystemHost::new().sleep(LOOK_PAUSE);
+        }
+        Database {
+            url: original.url.replace(&original.name, &name),
+            name,
+            server: Some(self),
+        }
+    }
+
     /// A new empty database of a server that is not shared.
     pub(crate) fn own_database(&self) -> Database {
         self.database_of(None)

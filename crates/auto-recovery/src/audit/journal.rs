@@ -10,7 +10,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Category, Failure};
+use crate::integrity::{Range, base64};
 use crate::tier::Tier;
+use crate::wording::counted;
 
 /// The end of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,8 +104,14 @@ pub enum JournalEvent {
     TrailSealed(TrailSealed),
     /// A trail that was removed is taken over again.
     TrailImported(TrailImported),
-    /// Seals go on in a new chain, though there was one.
+    /// A chain of seals begins.
     ChainStarted(ChainStarted),
+    /// Somebody signed a seal with a key of their own.
+    SealSigned(SealSigned),
+    /// A seal was not published as the configuration wants it.
+    SealNotPublished(SealNotPublished),
+    /// The keys of a session were destroyed: its texts open for nobody any more.
+    KeysDestroyed(KeysDestroyed),
     /// Something this release does not know, written by a later one of the same format.
     #[serde(other)]
     Other,
@@ -346,6 +354,19 @@ pub struct SessionCleared {
     /// The root of their tree, in base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
+    /// Number of the keys that are destroyed with it, if its texts were encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<u64>,
+}
+
+impl SessionCleared {
+    /// The same, with the head of the trail that has `leaves`.
+    #[must_use]
+    pub fn with_head(mut self, leaves: &Range) -> Self {
+        let head = TrailSealed::of(leaves);
+        (self.size, self.root) = (Some(head.size), Some(head.root));
+        self
+    }
 }
 
 /// A trail was removed because a rule said so: what it was, and who wanted it.
@@ -400,6 +421,18 @@ pub struct TrailRemoved {
     pub trail_head: String,
 }
 
+/// The keys of a session were destroyed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeysDestroyed {
+    /// Number of the keys.
+    pub keys: u64,
+    /// The user who wanted that.
+    pub user: Option<String>,
+    /// On which machine.
+    pub host: Option<String>,
+}
+
 /// Unreadable bytes were moved aside.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -428,6 +461,17 @@ pub struct Restored {
     pub paths: u64,
 }
 
+impl Restored {
+    /// What was done to the tree, in words: `2 files, as it was at the beginning`.
+    pub fn in_words(&self) -> String {
+        let files = counted(self.paths, "file");
+        match self.attempt_number {
+            Some(number) => format!("{files}, as it was after attempt {number}"),
+            None => format!("{files}, as it was at the beginning"),
+        }
+    }
+}
+
 /// The head of a trail since it was last removed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -436,6 +480,16 @@ pub struct TrailSealed {
     pub size: u64,
     /// The root of their tree (RFC 6962), in base64.
     pub root: String,
+}
+
+impl TrailSealed {
+    /// The head of a trail that has `leaves`.
+    pub fn of(leaves: &Range) -> Self {
+        Self {
+            size: leaves.size(),
+            root: base64(&leaves.root()),
+        }
+    }
 }
 
 /// A trail that was removed is taken over again, from files or from another store.
@@ -456,10 +510,39 @@ pub struct TrailImported {
     pub receipt: Option<String>,
 }
 
-/// Seals go on in a new chain.
+/// A chain of seals begins.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChainStarted {
-    /// Why, in a person's words.
+    /// Why, in a person's words, if there was one before.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Its name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub chain: String,
+    /// The origin of its store.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub origin: String,
+}
+
+/// A person's signature of a seal, beside the seal's own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SealSigned {
+    /// The seal, in its short form.
+    pub seal: String,
+    /// The public key, as its file has it.
+    pub key: String,
+    /// The signature of the whole note, in the armour of `ssh-keygen -Y sign`.
+    pub signature: String,
+}
+
+/// A seal that the command of the configuration did not take.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SealNotPublished {
+    /// The seal, in its short form.
+    pub seal: String,
+    /// Why, in words.
     pub reason: String,
 }

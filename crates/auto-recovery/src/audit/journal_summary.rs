@@ -53,7 +53,10 @@ impl JournalSummary {
             | JournalEvent::TrailRemoved(_)
             | JournalEvent::TrailSealed(_)
             | JournalEvent::TrailImported(_)
-            | JournalEvent::ChainStarted(_) => return,
+            | JournalEvent::ChainStarted(_)
+            | JournalEvent::SealSigned(_)
+            | JournalEvent::SealNotPublished(_)
+            | JournalEvent::KeysDestroyed(_) => return,
             JournalEvent::SessionStarted(started) => {
                 self.started = Some(started.clone());
                 self.outcome = None;

@@ -9,6 +9,7 @@ mod by_reading;
 mod damage;
 mod duplicates;
 pub mod encoding;
+pub mod encrypting;
 mod find;
 mod fit;
 mod follow;
@@ -17,6 +18,7 @@ mod journal_summary;
 mod new_entry;
 mod recipes;
 mod recorder;
+mod redacted;
 mod removal;
 pub mod sealing;
 pub mod session_id;
@@ -35,14 +37,15 @@ pub use fit::ENTRY_BYTES_MAX;
 pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, Seen};
 pub use journal::{
     AttemptFinished, AttemptStarted, ChainStarted, FailureDetected, JournalEvent, JournalRecord,
-    LeftBehind, Restored, SessionCleared, SessionFinished, SessionHeld, SessionOutcome,
-    SessionPruned, SessionReleased, SessionStarted, TailQuarantined, TrailImported, TrailRemoved,
-    TrailSealed,
+    KeysDestroyed, LeftBehind, Restored, SealNotPublished, SealSigned, SessionCleared,
+    SessionFinished, SessionHeld, SessionOutcome, SessionPruned, SessionReleased, SessionStarted,
+    TailQuarantined, TrailImported, TrailRemoved, TrailSealed,
 };
 pub use journal_summary::{JournalSummary, this_host};
 pub use new_entry::{Appended, NewEntry};
 pub use recipes::AttemptRecipes;
 pub use recorder::{JournalLine, RecordedEntry, Recorder, redaction_key};
+pub use redacted::RedactedStore;
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
 pub use session_list::{SessionKey, SessionPage, SessionQuery, SessionSummary, sort_newest_first};
 pub use simple::{ReadingImporter, TakenOver, judge_by_reading, list_by_reading};

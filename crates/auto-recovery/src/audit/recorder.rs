@@ -3,20 +3,25 @@
 //! A store gets one when it is opened, and appends only what a recorder made ([`RecordedEntry`],
 //! [`JournalLine`]) or what it takes over from others as it is. So whatever must happen to every
 //! text before it is kept has one place, [`Recorder::entry`] and [`Recorder::record`]: secrets are
-//! masked there, before sizes count.
+//! masked there, before sizes count, and what is private is encrypted.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 
+use crate::audit::encrypting::{Encryption, KeyStore, close_entry, close_record};
 use crate::audit::fit::{ENTRY_BYTES_MAX, write_fitted};
 use crate::audit::texts::{redact_entry, redact_event};
-use crate::audit::{Appended, JournalEvent, JournalRecord, NewEntry};
+use crate::audit::{Appended, JournalEvent, JournalRecord, NewEntry, session_id};
+use crate::encryption::SessionKey;
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, new_id_in, timestamp};
 use crate::redaction::Redactor;
+
+/// What a box takes in an entry besides three quarters for its texts.
+const BOX_BYTES: usize = 256;
 
 /// The digits of the largest attempt number.
 const NUMBER_BYTES_MAX: usize = 20;
@@ -29,6 +34,9 @@ const NUMBER_KEY: &[u8] = b",\"attempt_number\":";
 pub struct Recorder {
     host: Arc<dyn Host>,
     redactor: Arc<Redactor>,
+    encryption: Option<Arc<Encryption>>,
+    /// The keys of the store that it records for.
+    keys: OnceLock<Arc<dyn KeyStore>>,
 }
 
 impl Recorder {
@@ -41,7 +49,44 @@ impl Recorder {
 
     /// A recorder that takes times and ids from `host`, and masks what `redactor` knows and finds.
     pub fn with_redactor(host: Arc<dyn Host>, redactor: Arc<Redactor>) -> Arc<Self> {
-        Arc::new(Self { host, redactor })
+        Arc::new(Self {
+            host,
+            redactor,
+            encryption: None,
+            keys: OnceLock::new(),
+        })
+    }
+
+    /// The same, which also encrypts private texts. A store that it records for must keep the keys
+    /// of its sessions.
+    pub fn encrypting(
+        host: Arc<dyn Host>,
+        redactor: Arc<Redactor>,
+        encryption: Arc<Encryption>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            host,
+            redactor,
+            encryption: Some(encryption),
+            keys: OnceLock::new(),
+        })
+    }
+
+    /// Keeps the keys of sessions in `keys`, those of the store that it records for: the first one
+    /// that is opened with it.
+    pub fn keep_keys(&self, keys: Arc<dyn KeyStore>) {
+        let _first_counts = self.keys.set(keys);
+    }
+
+    /// The key to encrypt what `session_id` has.
+    fn session_key(&self, encryption: &Encryption, session_id: &str) -> Result<Arc<SessionKey>> {
+        let Some(keys) = self.keys.get() else {
+            let text = "this store cannot keep the keys of encrypted sessions: use one of files, \
+                        or turn encryption off for it";
+            return Err(Error::new(ErrorKind::Refused, text));
+        };
+        session_id::encode(session_id)?;
+        encryption.session_key(&**keys, session_id)
     }
 
     /// The host of the store.
@@ -74,12 +119,45 @@ impl Recorder {
             entry.attempt_number = 0;
             limit -= NUMBER_BYTES_MAX;
         }
-        write_fitted(&mut entry, limit, out)?;
+        match &self.encryption {
+            None => write_fitted(&mut entry, limit, out)?,
+            Some(encryption) => self.write_closed(encryption, &mut entry, limit, out)?,
+        }
         Ok(RecordedEntry {
             entry,
             number_by_store,
             has_new_id,
         })
+    }
+
+    /// Appends the text of `entry`, its private texts in a box, of at most `limit` bytes.
+    fn write_closed(
+        &self,
+        encryption: &Encryption,
+        entry: &mut RecoveryAuditEntry,
+        limit: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let key = self.session_key(encryption, &entry.session_id)?;
+        let start = out.len();
+        // Nearly every entry fits as it is. One that does not is cut as if nothing of it took more
+        // than the digits of its box.
+        for most in [limit, limit / 4 * 3 - BOX_BYTES] {
+            write_fitted(entry, most, out)?;
+            out.truncate(start);
+            let mut closed = entry.clone();
+            close_entry(&mut closed, &key, &mut || encryption.draw());
+            write_fitted(&mut closed, usize::MAX, out)?;
+            if out.len() - start <= limit {
+                *entry = closed;
+                return Ok(());
+            }
+            out.truncate(start);
+        }
+        Err(Error::new(
+            ErrorKind::InvalidInput,
+            "an entry is too large to be encrypted",
+        ))
     }
 
     /// The journal record that `event` happened now, to `session_id` if it is about a session.
@@ -89,17 +167,33 @@ impl Recorder {
     /// [`JournalRecord::BYTES_MAX`].
     pub fn record(&self, session_id: Option<&str>, mut event: JournalEvent) -> Result<JournalLine> {
         redact_event(&mut event, &self.redactor);
-        let record = JournalRecord {
+        let mut record = JournalRecord {
             v: JournalRecord::VERSION,
             at: timestamp(self.host.now()),
             session_id: session_id.map(str::to_owned),
             event,
         };
-        let json = serde_json::to_string(&record).map_err(|error| {
+        let unwritten = |error| {
             Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
-        })?;
+        };
+        let json = match self.closed(&record)? {
+            None => serde_json::to_string(&record).map_err(unwritten)?,
+            Some(json) => {
+                record = serde_json::from_str(&json).map_err(unwritten)?;
+                json
+            }
+        };
         check_size(json.len())?;
         Ok(JournalLine { record, json })
+    }
+
+    /// The text of `record` with its private texts in a box; `None` if it stays as it is.
+    fn closed(&self, record: &JournalRecord) -> Result<Option<String>> {
+        let Some(encryption) = &self.encryption else {
+            return Ok(None);
+        };
+        let key = |session_id: &str| self.session_key(encryption, session_id);
+        close_record(record, key, &mut || encryption.draw())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::audit::encrypting::KeyStore;
 use crate::audit::sealing::SealStore;
 use crate::audit::{
     Appended, AttemptRecipes, Damage, Digester, Follower, JournalEvent, JournalLine, JournalRecord,
@@ -356,6 +357,15 @@ pub trait AuditStore: Send + Sync {
     /// # Errors
     /// If the store cannot be opened.
     fn seals(&self) -> Result<Option<&dyn SealStore>> {
+        Ok(None)
+    }
+
+    /// What the keys of its sessions are kept in; `None` if it keeps none, and nothing in it can be
+    /// encrypted.
+    ///
+    /// # Errors
+    /// If the store cannot be opened.
+    fn keys(&self) -> Result<Option<&dyn KeyStore>> {
         Ok(None)
     }
 

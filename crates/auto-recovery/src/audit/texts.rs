@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::audit::journal::{
     AttemptFinished, AttemptStarted, ChainStarted, FailureDetected, JournalEvent, LeftBehind,
-    Restored, SessionCleared, SessionFinished, SessionHeld, SessionPruned, SessionReleased,
-    SessionStarted,
+    Restored, SealNotPublished, SessionCleared, SessionFinished, SessionHeld, SessionPruned,
+    SessionReleased, SessionStarted,
 };
 use crate::entry::RecoveryAuditEntry;
 use crate::failure::Failure;
@@ -108,15 +108,20 @@ impl<'a> Texts<'a> {
             JournalEvent::SessionFinished(finished) => texts.finished(finished),
             JournalEvent::SessionPruned(pruned) => texts.pruned(pruned),
             JournalEvent::SessionHeld(held) => texts.held(held),
-            JournalEvent::ChainStarted(ChainStarted { reason }) => texts.0.push(reason),
+            JournalEvent::ChainStarted(ChainStarted { reason, .. })
+            | JournalEvent::SealNotPublished(SealNotPublished { reason, .. }) => {
+                texts.0.push(reason);
+            }
             // Numbers, ids and names of files of ours.
             JournalEvent::SessionCleared(SessionCleared { .. })
             | JournalEvent::SessionReleased(SessionReleased { .. })
             | JournalEvent::Restored(Restored { .. })
+            | JournalEvent::KeysDestroyed(_)
             | JournalEvent::TrailRemoved(_)
             | JournalEvent::TrailSealed(_)
             | JournalEvent::TrailImported(_)
             | JournalEvent::TailQuarantined(_)
+            | JournalEvent::SealSigned(_)
             | JournalEvent::Other => {}
         }
         texts

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::io::FileIo;
+use super::io::{FileIo, make_dirs};
+use super::keys::KeyDir;
 use super::names::TRAIL_SUFFIX;
 use crate::audit::{Damage, Durability, Recorder, session_id};
 use crate::error::{Error, ErrorKind, Result};
@@ -24,6 +25,8 @@ const SEALS_NAME: &str = "seals.jsonl";
 pub(super) struct Dir {
     pub path: PathBuf,
     pub io: Arc<dyn FileIo>,
+    /// The keys of its sessions.
+    pub keys: Arc<KeyDir>,
     /// What makes the text of all that is appended.
     pub recorder: Arc<Recorder>,
     pub durability: Durability,
@@ -56,24 +59,10 @@ impl Dir {
 
     /// Makes the directory and those above it that do not exist.
     pub(super) fn make_dir(&self) -> Result<()> {
-        self.make_dirs(&self.path)?;
+        make_dirs(&*self.io, &self.path)?;
         // Somebody else may have been faster.
         check_own_dir(&self.path, Purpose::Store)
             .map_err(|error| Error::io("use audit directory", &self.path, error))
-    }
-
-    fn make_dirs(&self, dir: &Path) -> Result<()> {
-        let mut made = self.io.make_dir(dir);
-        if let (Err(error), Some(parent)) = (&made, dir.parent())
-            && error.kind() == io::ErrorKind::NotFound
-        {
-            self.make_dirs(parent)?;
-            made = self.io.make_dir(dir);
-        }
-        match made {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
-            result => result.map_err(|error| Error::io("create directory", dir, error)),
-        }
     }
 
     /// Brings the names of the files in the directory to the disk, and the first time the

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::error::{Error, Result};
 use crate::files::{self, Links, Missing, append_regular, open_regular};
 use crate::patience::a_moment;
 
@@ -124,6 +125,21 @@ pub trait FileIo: Send + Sync {
 pub struct SystemIo;
 
 impl FileIo for SystemIo {}
+
+/// Makes `dir` and the directories above it that do not exist.
+pub(super) fn make_dirs(io: &dyn FileIo, dir: &Path) -> Result<()> {
+    let mut made = io.make_dir(dir);
+    if let (Err(error), Some(parent)) = (&made, dir.parent())
+        && error.kind() == io::ErrorKind::NotFound
+    {
+        make_dirs(io, parent)?;
+        made = io.make_dir(dir);
+    }
+    match made {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
+        result => result.map_err(|error| Error::io("create directory", dir, error)),
+    }
+}
 
 /// Waits for a writer that is in the middle of its write to `file`. One that takes longer than a
 /// moment is stopped or hangs: readers, who need no lock, go on with what is there.

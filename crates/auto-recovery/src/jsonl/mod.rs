@@ -38,6 +38,7 @@ mod dir;
 mod follow;
 mod import;
 mod io;
+mod keys;
 mod leaves;
 mod names;
 mod read;

@@ -14,13 +14,14 @@ use super::root::Root;
 use super::sums::rollup;
 use super::write::appender::Appender;
 use super::write::tail::{End, Records, TORN_INFIX, file_name, inspect};
+use crate::audit::encrypting::KeyStore as _;
 use crate::audit::sealing::LeafLog as _;
 use crate::audit::{
     Digester, Durability, JournalEvent, Removal, Removed, SessionCleared, TrailDigest, TrailRemoved,
 };
 use crate::error::{Error, Result};
 use crate::files::FileId;
-use crate::integrity::{Range, base64};
+use crate::integrity::Range;
 use crate::statistics::Tally;
 
 /// Removes the trail of `session_id` if `removal` allows it.
@@ -55,11 +56,15 @@ pub(super) fn remove(
         Some(trail) => Some(trail.trail_head.clone()),
         None => events.cleared_head(),
     };
-    let trail = trail.unwrap_or_default();
+    let mut trail = trail.unwrap_or_default();
     let entries = trail.entries;
+    let keys = root.dir.keys.count(session_id)?;
+    trail.keys = (keys > 0).then_some(keys);
     if was_there {
         record(root, journal, Some(session_id), removal.event(trail))?;
     }
+    // Texts whose key is gone are gone, wherever copies of the trail are.
+    root.dir.keys.destroy_keys(session_id)?;
     if file.is_some() {
         remove_trail(root, &path)?;
         if let Some(name) = rollup::name_of(session_id) {
@@ -160,21 +165,21 @@ fn describe(
     if from != Position::START && from.offset == length {
         return Ok(None);
     }
-    let (size, leaf_root) = leaves(root, file, path, (from.offset, length))?;
-    Ok(Some(SessionCleared {
-        size: Some(size),
-        root: Some(leaf_root),
+    let leaves = leaves(root, file, path, (from.offset, length))?;
+    let cleared = SessionCleared {
         entries: tally.total,
         first_timestamp: tally.first_timestamp,
         last_timestamp: tally.last_timestamp,
         trail_bytes: length,
         trail_lines: walked.end.line - 1,
         trail_head: head(file, length).map_err(|error| Error::io("read", path, error))?,
-    }))
+        ..SessionCleared::default()
+    };
+    Ok(Some(cleared.with_head(&leaves)))
 }
 
-/// Number and root of the leaves of `file` between these offsets.
-fn leaves(root: &Root, file: &File, path: &Path, (from, to): (u64, u64)) -> Result<(u64, String)> {
+/// The leaves of `file` between these offsets.
+fn leaves(root: &Root, file: &File, path: &Path, (from, to): (u64, u64)) -> Result<Range> {
     let failed = |error| Error::io("read", path, error);
     let log = FileLog {
         root,
@@ -187,7 +192,7 @@ fn leaves(root: &Root, file: &File, path: &Path, (from, to): (u64, u64)) -> Resu
         range.push(leaf);
         Ok(())
     })?;
-    Ok((range.size(), base64(&range.root())))
+    Ok(range)
 }
 
 /// Makes `file` end with a whole line, so that no later repair changes what was cleared. Returns

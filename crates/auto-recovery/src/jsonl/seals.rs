@@ -15,6 +15,7 @@ use super::write::tail::line_start;
 use crate::audit::sealing::{LeafLog, Log, SealStore, SealsWanted};
 use crate::audit::{AuditStore, Damage, Durability, JournalEvent};
 use crate::error::{Error, ErrorKind, Result};
+use crate::integrity::Seal;
 use crate::statistics::Accumulator;
 
 /// How many of the last bytes hold a few of the newest seals, which have 600 each.
@@ -26,6 +27,13 @@ const RECOUNTS_MAX: u32 = 3;
 impl SealStore for JsonlStore {
     fn seals_place(&self) -> String {
         self.root.dir.seals_path().display().to_string()
+    }
+
+    fn trail_place(&self, session_id: &str) -> String {
+        match self.root.dir.trail_path(session_id) {
+            Ok(path) => path.display().to_string(),
+            Err(_) => self.url(),
+        }
     }
 
     fn read_seals(
@@ -75,7 +83,7 @@ impl SealStore for JsonlStore {
         synced.map_err(|error| Error::io("sync", &path, error))
     }
 
-    fn add_seal(&self, line: &str) -> Result<()> {
+    fn add_seal(&self, _: &Seal, line: &str) -> Result<()> {
         let mut batch = Batch::new();
         batch.push_line(line);
         self.seals.commit(batch)?;
@@ -86,8 +94,9 @@ impl SealStore for JsonlStore {
         Ok(())
     }
 
-    fn record_head(&self, session_id: &str, event: JournalEvent) -> Result<()> {
-        self.record(Some(session_id), event)
+    fn record_head(&self, _: &dyn LeafLog, session_id: &str, event: JournalEvent) -> Result<bool> {
+        // Nobody can remove what is held.
+        self.record(Some(session_id), event).map(|()| true)
     }
 
     fn open_log(&self, log: Log<'_>) -> Result<Option<Box<dyn LeafLog + '_>>> {

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::dir::Dir;
 use super::io::{FileIo, SystemIo};
+use super::keys::KeyDir;
 use super::read::{after, pages, sessions, trail};
 use super::root::Root;
 use super::sums::aggregate;
@@ -17,6 +18,7 @@ use super::write::appender::Appender;
 use super::write::kind::Kind;
 use super::write::open_trails::OpenTrails;
 use super::{follow, import, remove};
+use crate::audit::encrypting::KeyStore;
 use crate::audit::sealing::SealStore;
 use crate::audit::{
     Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
@@ -121,9 +123,12 @@ impl JsonlStore {
                 .map_err(|error| Error::io("open audit directory", &dir, error))?,
             Err(_) => {}
         }
+        let keys = Arc::new(KeyDir::new(dir.clone(), Arc::clone(&io)));
+        recorder.keep_keys(Arc::clone(&keys) as Arc<dyn KeyStore>);
         let root = Arc::new(Root::new(Dir {
             path: dir,
             io,
+            keys,
             recorder,
             durability: options.durability,
             rollup_bytes_min: options.rollup_bytes_min,
@@ -244,6 +249,10 @@ impl AuditStore for JsonlStore {
 
     fn seals(&self) -> Result<Option<&dyn SealStore>> {
         Ok(Some(self))
+    }
+
+    fn keys(&self) -> Result<Option<&dyn KeyStore>> {
+        Ok(Some(&*self.root.dir.keys))
     }
 
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {

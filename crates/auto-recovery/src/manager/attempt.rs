@@ -273,6 +273,7 @@ impl<'m> Recovering<'m> {
     /// Asks the approver, if there is one and a cure, or what it was built upon, changed files: all
     /// that would stay is one change. No answer is a no.
     fn approve(&mut self, turn: &Turn<'_, '_>, number: u64, tried: &mut Tried) {
+        self.refused = None;
         let files_modified: BTreeSet<_> =
             self.changed.iter().chain(&tried.files_modified).collect();
         let files_modified: Vec<_> = files_modified.into_iter().cloned().collect();
@@ -306,6 +307,7 @@ impl<'m> Recovering<'m> {
         };
         tried.verdict = Verdict::NotCured;
         tried.add(&refusal);
+        self.refused = Some(refusal);
         tried.repeatable = turn.step.candidate.recipe.is_none();
         // What changed while somebody was asked may be theirs: the tree is not looked at again.
         self.strategy_failed(turn, number);

@@ -77,4 +77,6 @@ pub struct Recovery {
     pub out_of_time: Option<String>,
     /// Strategies that were not tried because the user did not agree, and why.
     pub declined: Vec<String>,
+    /// Why the change of the last attempt, with which the command passed, was not kept.
+    pub refused: Option<String>,
 }

@@ -304,6 +304,7 @@ impl<'m> Recovering<'m> {
             stopped: self.stopped,
             out_of_time: self.out_of_time,
             declined: self.declined,
+            refused: self.refused,
         })
     }
 }

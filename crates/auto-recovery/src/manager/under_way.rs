@@ -51,6 +51,8 @@ pub(super) struct Recovering<'m> {
     pub(super) done: BTreeMap<Deed, u32>,
     /// What was not tried because somebody did not agree to it, and why.
     pub(super) declined: Vec<String>,
+    /// Why the change of the last attempt, with which the command passed, was not kept.
+    pub(super) refused: Option<String>,
     /// How the command ended last, as a shell reports it.
     pub(super) last_exit: Option<i32>,
     /// When what is recovered began, on the host's monotonic clock.
@@ -88,6 +90,7 @@ impl<'m> Recovering<'m> {
             grounds: 1,
             done: BTreeMap::new(),
             declined: Vec::new(),
+            refused: None,
         }
     }
 }

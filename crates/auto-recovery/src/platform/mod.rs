@@ -7,6 +7,7 @@ pub(crate) mod control_group;
 pub(crate) mod descriptors;
 pub(crate) mod files;
 pub(crate) mod handle;
+pub(crate) mod memory;
 pub(crate) mod mounts;
 pub(crate) mod orphans;
 pub(crate) mod pipes;

@@ -43,12 +43,15 @@ impl InheritedFiles {
         ];
         let in_background = is_in_background();
         let found = numbers().filter(|&number| number > 2).filter_map(|number| {
-            // Ours alone, and most there are.
-            let flags = flags(number).filter(|flags| flags & CLOSE_ON_EXEC == 0)?;
+            // Most are pipes, and asking for their kind is one call where their flags are six.
             let found = fs::metadata(path_of_ours(number)).ok()?;
-            let is_output = outputs.contains(&Some(FileId::of(&found)));
+            if !found.is_file() || outputs.contains(&Some(FileId::of(&found))) {
+                return None;
+            }
+            // The others are mostly ours alone.
+            let flags = flags(number).filter(|flags| flags & CLOSE_ON_EXEC == 0)?;
             let access = flags & ACCESS_MODE;
-            if !found.is_file() || is_output || access == WRITE_ONLY {
+            if access == WRITE_ONLY {
                 return None;
             }
             let is_ours = access == 0 && !(in_background && is_our_parents(number));

@@ -83,7 +83,7 @@ fn inherited_pipes() -> impl Iterator<Item = u32> {
         let path = path_of_ours(number);
         let is_fifo = || fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
         let is_inherited = |flags: u32| flags & CLOSE_ON_EXEC == 0 && can_read(flags);
-        number > 2 && flags(number).is_some_and(is_inherited) && is_fifo()
+        number > 2 && is_fifo() && flags(number).is_some_and(is_inherited)
     })
 }
 

@@ -11,6 +11,7 @@
 //! guessed from one. Text that is masked already stays as it is.
 
 mod checksum;
+mod decoded;
 mod encodings;
 mod judge;
 mod kind;

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use memchr::memchr_iter;
 
+use super::decoded::Decoded;
 use super::kind::kinds;
-use super::known::{Known, NotLearned, Said};
+use super::known::{Known, NotLearned, Said, Secret};
 use super::mask::{label, mask, masks_in};
 use super::rule::RedactionRule;
 use super::scanner::{Seen, scan};
@@ -80,6 +81,19 @@ pub(super) struct Span {
     pub(super) kind: Arc<str>,
     value: Vec<u8>,
     sureness: Sureness,
+}
+
+impl Span {
+    /// A value that is known, in `range`.
+    fn of_known(secret: &Secret, range: Range<usize>) -> Self {
+        Self {
+            range,
+            is_proved: false,
+            kind: secret.label.clone(),
+            value: secret.value.to_vec(),
+            sureness: Sureness::Known,
+        }
+    }
 }
 
 /// What is secret in a text, in order and apart from each other, and from where on more text could
@@ -277,7 +291,16 @@ impl Redactor {
         self.learn_waiting();
         let visible = Squeezed::visible(text);
         let scanned = scan(&visible.text);
-        let mut spans = self.told(&scanned.seen, &visible);
+        let shown = |range: Range<usize>| visible.range(range);
+        let mut spans = self.told(&scanned.seen, &visible.text, shown);
+        if let Some(decoded) = Decoded::of(&visible.text) {
+            let place = |range: Range<usize>| visible.range(decoded.range(&range));
+            let seen = scan(&decoded.text).seen;
+            spans.extend(self.told(&seen, &decoded.text, place));
+            for (range, secret) in self.known().find(&decoded.text) {
+                spans.push(Span::of_known(secret, place(range)));
+            }
+        }
         for rule in &self.rules {
             spans.extend(rule.matches(&visible.text).map(|range| {
                 let value = &visible.text[range.clone()];
@@ -298,7 +321,8 @@ impl Redactor {
         };
         for body in &hidden {
             let inner = Squeezed::visible(&text[body.clone()]);
-            let told = self.told(&scan(&inner.text).seen, &inner);
+            let seen = scan(&inner.text).seen;
+            let told = self.told(&seen, &inner.text, |range| inner.range(range));
             spans.extend(told.into_iter().map(|span| moved(span, body.start)));
         }
         let mut open = visible.start(scanned.open);
@@ -321,14 +345,23 @@ impl Redactor {
         }
     }
 
-    /// The spans of `seen`, whose values are known from here on.
-    fn told(&self, seen: &[Seen], visible: &Squeezed<'_>) -> Vec<Span> {
+    /// The spans of all that was `seen` in `text`; its values are known from here on. `place` says
+    /// where a range of `text` is in the whole.
+    fn told(
+        &self,
+        seen: &[Seen],
+        text: &[u8],
+        place: impl Fn(Range<usize>) -> Range<usize>,
+    ) -> Vec<Span> {
         let mut spans = Vec::new();
-        for one in seen {
-            if self.without.contains(&one.kind.id) {
-                continue;
-            }
-            let secret = &visible.text[one.range.clone()];
+        let wanted = seen
+            .iter()
+            .filter(|one| !self.without.contains(&one.kind.id));
+        let mut wanted: Vec<_> = wanted.collect();
+        // A value keeps the name that was learned first: its shape says more than its place.
+        wanted.sort_by_key(|one| one.kind.is_context());
+        for one in wanted {
+            let secret = &text[one.range.clone()];
             let value = match one.kind.has_lines() {
                 true => secret.to_vec(),
                 false => Squeezed::joined(secret).text.into_owned(),
@@ -341,7 +374,7 @@ impl Redactor {
             let known = self.known();
             let known = known.get(&value);
             spans.push(Span {
-                range: visible.range(one.range.clone()),
+                range: place(one.range.clone()),
                 is_proved: one.is_proved,
                 kind: known
                     .map_or_else(|| one.kind.id.as_str().into(), |known| known.label.clone()),
@@ -389,13 +422,7 @@ impl fmt::Debug for Redactor {
 fn by_value(known: &Known, visible: &Squeezed<'_>, spans: &mut Vec<Span>) -> usize {
     let joined = Squeezed::joined(&visible.text);
     for (range, secret) in known.find(&joined.text) {
-        spans.push(Span {
-            range: visible.range(joined.range(range)),
-            is_proved: false,
-            kind: secret.label.clone(),
-            value: secret.value.to_vec(),
-            sureness: Sureness::Known,
-        });
+        spans.push(Span::of_known(secret, visible.range(joined.range(range))));
     }
     // The end of a line may come in two pieces.
     let whole = joined.text.strip_suffix(b"\r").unwrap_or(&joined.text);

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 
 use super::ci::{self, CiReport, Verdict};
 use super::short::{cut, first_line};
+use super::telling::long;
 use super::text::{block, code, inline};
 use crate::escape::push_visible;
 use crate::failure::Failure;
@@ -176,8 +177,8 @@ fn tries(report: &CiReport) -> Vec<String> {
         let strategy = inline(&first_line(&one.strategy, TITLE_BYTES_MAX));
         let said = inline(&first_line(&one.message, TITLE_BYTES_MAX));
         format!(
-            "| {strategy} | {sign} {end} | {:.1} s | {said} |\n",
-            one.duration_seconds
+            "| {strategy} | {sign} {end} | {} | {said} |\n",
+            long(one.duration_seconds)
         )
     }));
     rows
@@ -192,7 +193,7 @@ fn facts(report: &CiReport) -> String {
         let line = spot.line.map(|line| format!(":{line}")).unwrap_or_default();
         facts.push(code(&format!("{}{line}", spot.path)));
     }
-    facts.push(format!("{:.1} s", report.duration_seconds));
+    facts.push(long(report.duration_seconds));
     if let Some(session) = &report.session_id {
         facts.push(format!("session {}", code(session)));
     }

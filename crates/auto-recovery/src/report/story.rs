@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::audit::{
     AttemptFinished, AttemptStarted, AuditStore, Damage, FailureDetected, JournalEvent,
-    JournalRecord, JournalSummary, SessionFinished, SessionOutcome, SessionStarted,
+    JournalRecord, JournalSummary, Restored, SessionFinished, SessionOutcome, SessionStarted,
 };
 use crate::entry::RecoveryAuditEntry;
 use crate::error::Result;
@@ -29,6 +29,8 @@ pub(super) struct Story {
     pub(super) attempts: BTreeMap<u64, Told>,
     pub(super) finished: Option<SessionFinished>,
     pub(super) finished_at: Option<String>,
+    /// The times that the tree was put back since its last recovery began, and to what.
+    pub(super) put_back: Vec<(String, Restored)>,
     /// The last attempt that has an entry.
     pub(super) last: Option<Last>,
 }
@@ -93,6 +95,7 @@ impl Story {
                 self.earlier_recoveries += u64::from(!self.failures.is_empty());
                 self.started = started;
                 self.failures.clear();
+                self.put_back.clear();
                 (self.finished, self.finished_at) = (None, None);
             }
             JournalEvent::FailureDetected(detected) => {
@@ -114,6 +117,7 @@ impl Story {
                 self.finished = Some(finished);
                 self.finished_at = Some(record.at);
             }
+            JournalEvent::Restored(restored) => self.put_back.push((record.at, restored)),
             _ => {}
         }
     }

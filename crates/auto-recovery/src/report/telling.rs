@@ -193,6 +193,9 @@ pub(super) fn session_facts(story: &Story, made_at: &str) -> Vec<Fact> {
         let files = statistics.files_modified_count.to_string();
         facts.push(("Files modified", words(files)));
     }
+    for (at, restored) in &story.put_back {
+        facts.push(("Put back", words(format!("{at}: {}", restored.in_words()))));
+    }
     if story.earlier_recoveries > 0 {
         let earlier = counted(story.earlier_recoveries, "earlier recovery");
         let text = format!("{earlier} under this id, whose attempts stand here too");

@@ -175,6 +175,9 @@ fn not_recovered(run: &Run, failed: &Failed, exit: RunExit, recovery: &Recovery)
     if end == RecoveryEnd::DeadlinePassed && !run.runner.not_ended().is_empty() {
         return "stopped beside what could not be ended".to_owned();
     }
+    if let (RecoveryEnd::Escalated, Some(why)) = (end, &recovery.refused) {
+        return last_line::refused(&run.runner.command, why);
+    }
     // The deadline is still to come: what fails says more, and why nothing more is tried is told
     // beside it.
     let (end, exit) = match recovery.out_of_time {

@@ -85,6 +85,11 @@ pub(super) fn why(
     }
 }
 
+/// The same where `command` passes with a change, which was not kept: `why`.
+pub(super) fn refused(command: &str, why: &str) -> String {
+    format!("not recovered: `{command}` passes with its change, which was {why}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

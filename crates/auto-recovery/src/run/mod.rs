@@ -70,6 +70,7 @@
 
 mod advice;
 mod concluding;
+mod discreet;
 mod event;
 mod flow;
 mod helpers;
@@ -106,7 +107,9 @@ pub use request::{
     TreeRules, Tries, display_command,
 };
 pub use shell_words::{ShellHint, shell_hint};
+pub use state::login::{given_dir, login_dir};
 pub use state::outputs::Outputs;
+pub use state::vault::SEALED_SUFFIX;
 pub use tree::attempt_diff::AttemptDiff;
 pub use tree::marked::{Health, NamedCheckpoint};
 pub use tree::session_patch::SessionPatch;

@@ -59,9 +59,8 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     }
     let runner = &run.runner;
     let session_id = runner.announce_session().to_owned();
-    runner.begin_session(&session_id, &policy, claim.workspace())?;
-    claim.describe(run, &session_id)?;
-    let incident = match incident(run, &failed) {
+    let begun = begin_session(run, &session_id, (&policy, &mut claim));
+    let incident = match begun.and_then(|()| incident(run, &failed)) {
         Ok(incident) => incident,
         Err(error) => return explain_or_fail(run, failed, error),
     };
@@ -150,6 +149,28 @@ pub(super) fn recover_late(run: &Run, failed: &Failed) -> Result<RunOutcome> {
         told: &told,
     };
     conclude(run, recovery, ending)
+}
+
+/// From here on, the session has outputs and limits, and those who wait know of it.
+fn begin_session(
+    run: &Run,
+    session_id: &str,
+    (policy, claim): (&Policy, &mut Claim),
+) -> Result<()> {
+    run.runner
+        .begin_session(session_id, policy, claim.workspace())?;
+    warn_of_disk(run);
+    claim.describe(run, session_id)
+}
+
+/// Says where what strategy commands are given reaches a disk, though texts are encrypted.
+fn warn_of_disk(run: &Run) {
+    let outputs = run.runner.outputs();
+    if outputs.is_some_and(|outputs| outputs.are_given_in_plain()) {
+        let what = "no directory is in memory here: what fix commands are given is on the disk, \
+                    unencrypted, until the run ends";
+        run.observe(&RunEvent::Warning { what });
+    }
 }
 
 /// Keeps the cure's changes as a patch, where that is wanted. One that cannot be kept is reported.

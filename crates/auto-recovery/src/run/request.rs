@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::AuditStore;
+use crate::audit::encrypting::Encryption;
 use crate::checkpoint::ProtectGlob;
 use crate::detect::Rules;
 use crate::error::{Error, ErrorKind, Result};
@@ -355,6 +356,8 @@ pub struct Masking {
     /// Whether strategy commands are given the failure, its output and patches as they are. Prompts
     /// are masked all the same, for agents send them away.
     pub real_for_fixers: bool,
+    /// Encrypts kept outputs, as the store's recorder does texts.
+    pub encryption: Option<Arc<Encryption>>,
 }
 
 /// What is tried against which failure.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use crate::audit::{redact_failure, redaction_key};
+use crate::audit::redaction_key;
 use crate::detect::{self, Detection, Observation, Rules};
 use crate::error::{Error, Result};
 use crate::exit::EXIT_TIMED_OUT;
@@ -21,7 +21,7 @@ use crate::interrupt::Interrupt;
 use crate::process::{
     self, CommandSpec, Completion, Discard, Leftovers, Marker, Process, Remains, Stream,
 };
-use crate::redaction::{Redactor, without_marks};
+use crate::redaction::Redactor;
 use crate::run::event::{Console, Role};
 use crate::run::helpers::agent_call::{AgentCall, PROBE_TIME_MAX};
 use crate::run::helpers::consent::{Consent, Consented};
@@ -30,8 +30,8 @@ use crate::run::helpers::variables::{self, Around};
 use crate::run::outcome::RunExit;
 use crate::run::request::{Policy, RunRequest, SealWhen, StrategyCommand, display_command};
 use crate::run::seals::RunSeals;
-use crate::run::state::masked_output::masked;
 use crate::run::state::outputs::Outputs;
+use crate::run::state::vault::Vault;
 use crate::strategy::Call;
 use crate::workspace::Workspace;
 
@@ -165,7 +165,12 @@ impl Runner {
         policy: &Policy,
         workspace: &Workspace,
     ) -> Result<()> {
+        let encryption = self.request.masking.encryption.as_ref();
+        let vault = encryption
+            .map(|encryption| Vault::of(encryption, &*self.request.state.store, session_id))
+            .transpose()?;
         let outputs = Outputs::of(&self.request.state.dir, session_id, &self.run_id)?;
+        let outputs = outputs.encrypted_by(vault);
         let mut state = self.state();
         state.session = Some(Session {
             id: session_id.to_owned(),
@@ -413,44 +418,6 @@ impl Runner {
         let session_id = self.session_id()?;
         let of = (&*session_id, &self.host);
         self.seals.seal(&self.request, of, when)
-    }
-
-    /// What a run wrote, without its secrets.
-    pub(super) fn masked(&self, ran: &Completion) -> Arc<[u8]> {
-        ran.capture.text(|capture| masked(capture, &self.redactor))
-    }
-
-    /// Removes what told strategy commands of the command as it is, if that has secrets: nobody
-    /// needs it any more.
-    pub(super) fn forget_argv(&self) {
-        let words = self.request.words();
-        if self.redactor.redact_words(&words) != words
-            && let Some(outputs) = self.outputs()
-        {
-            outputs.remove_own("context", "json");
-        }
-    }
-
-    /// The command without its secrets, the same in each session: for files that runs share.
-    pub(super) fn shared_words(&self) -> Vec<String> {
-        let words = self.redactor.redact_words(&self.request.words());
-        let words = words.iter().map(|word| without_marks(word).into_owned());
-        words.collect()
-    }
-
-    /// `failure` without its secrets.
-    pub(super) fn redacted(&self, failure: &Failure) -> Failure {
-        let mut failure = failure.clone();
-        redact_failure(&mut failure, &self.redactor);
-        failure
-    }
-
-    /// `failure` as strategy commands are told of it.
-    pub(super) fn for_helpers(&self, failure: &Failure) -> Failure {
-        match self.request.masking.real_for_fixers {
-            true => failure.clone(),
-            false => self.redacted(failure),
-        }
     }
 
     /// Keeps what a run wrote in the log of attempt `number`; returns where.

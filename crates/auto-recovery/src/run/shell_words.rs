@@ -73,6 +73,9 @@ pub fn shell_hint(argv: &[OsString]) -> Option<ShellHint> {
         let env = ["env"].into_iter().chain(words.iter().map(|word| &**word));
         let env = env.chain(rest.is_empty().then_some("CMD"));
         (reason, started(env))
+    } else if matches!((&**first, rest), ("." | "source", [])) {
+        // A shell would ask for a file.
+        return None;
     } else if is_of_shell(first) {
         let reason = format!("`{first}` is a word of the shell, not a program");
         (reason, in_shell(&words))

@@ -112,6 +112,10 @@ pub const SAMPLES: &[(&str, &str)] = &[
         "private-key",
         "-----BEGIN RSA PRIVATE KEY-----\n<b64>\n<b64>\n<b20>==\n-----END RSA PRIVATE KEY-----",
     ),
+    (
+        "private-key-base64",
+        "LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZ<b200>",
+    ),
     ("age-secret-key", "AGE-SECRET-KEY-1<u58>"),
     ("putty-private-key", "Private-Lines: 2«\n<b64>\n<b64>»"),
     ("jwt", "eyJ<n30>.eyJ<n60>.<n43>"),

@@ -7,9 +7,11 @@ mod follow;
 mod import;
 mod pages;
 mod removal;
+mod seals;
 mod sums;
 
 pub use import::lines;
+pub use seals::assert_proved;
 pub use sums::recount;
 
 use std::sync::Arc;
@@ -38,7 +40,7 @@ type Case = fn(&dyn Place);
 /// # Panics
 /// If a store breaks it.
 pub fn run<P: Place>(new_place: impl Fn() -> P) {
-    let cases: [(&str, Case); 24] = [
+    let cases: [(&str, Case); 28] = [
         ("an empty store has nothing", empty),
         ("what is appended is read back in order", round_trip),
         ("ids and times are filled in", filled_in),
@@ -66,6 +68,10 @@ pub fn run<P: Place>(new_place: impl Fn() -> P) {
         ("reading on misses nothing", follow::read_on),
         ("many who write are followed", follow::many),
         ("many write at once", at_once),
+        ("what is sealed is proved", seals::proved),
+        ("what is removed stays proved", seals::removed),
+        ("what is taken over is no finding", seals::taken_over),
+        ("nothing is found while many write and seal", seals::crowd),
     ];
     for (name, case) in cases {
         let place = new_place();

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::random::Random;
-use super::store_contract::{Place, assert_exact, entry, lines, recount};
+use super::store_contract::{Place, assert_exact, assert_proved, entry, lines, recount};
 use crate::audit::{
     AuditStore, FailureDetected, JournalEvent, JournalRecord, JournalSummary, NewEntry, Pruning,
     Removal, Removed, SessionFinished, SessionHeld, SessionOutcome, SessionReleased,
@@ -70,6 +70,7 @@ pub fn live(place: &dyn Place, seed: u64) {
     for handle in 0..HANDLES {
         world.check(handle);
     }
+    assert_proved(&place.open());
 }
 
 impl World<'_> {

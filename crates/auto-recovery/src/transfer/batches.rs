@@ -1,9 +1,10 @@
 //! Entries on their way into a store, gathered so that each session's are added together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::audit::{Importer, JournalLine, StoredEntry, session_id};
 use crate::error::Result;
+use crate::redaction::Redactor;
 
 /// How many bytes are gathered before they are added.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -28,12 +29,18 @@ pub(super) struct Batches<'i> {
     bytes: usize,
     pub(super) entry_counts: Counts,
     pub(super) record_counts: Counts,
+    /// What looks for secrets in all that comes.
+    redactor: Option<&'i Redactor>,
+    /// How many were found, by their kinds.
+    pub(super) secrets: BTreeMap<String, u64>,
 }
 
 impl<'i> Batches<'i> {
-    pub(super) fn new(importer: Box<dyn Importer + 'i>) -> Self {
+    pub(super) fn new(importer: Box<dyn Importer + 'i>, redactor: Option<&'i Redactor>) -> Self {
         Self {
             importer,
+            redactor,
+            secrets: BTreeMap::new(),
             sessions: Vec::new(),
             places: HashMap::new(),
             records: Vec::new(),
@@ -57,6 +64,7 @@ impl<'i> Batches<'i> {
                 place
             }
         };
+        self.count_secrets(entry.raw());
         self.sessions[place].1.push(entry.raw().to_vec());
         self.entry_counts.read += 1;
         self.make_room(entry.raw().len())
@@ -68,9 +76,18 @@ impl<'i> Batches<'i> {
     /// If the store fails.
     pub(super) fn record(&mut self, line: JournalLine) -> Result<()> {
         let bytes = line.json().len();
+        self.count_secrets(line.json().as_bytes());
         self.records.push(line);
         self.record_counts.read += 1;
         self.make_room(bytes)
+    }
+
+    /// Counts the secrets in `raw`, which is taken over as it is.
+    fn count_secrets(&mut self, raw: &[u8]) {
+        let found = self.redactor.map(|redactor| redactor.find(raw));
+        for one in found.unwrap_or_default() {
+            *self.secrets.entry(one.kind.to_string()).or_default() += 1;
+        }
     }
 
     fn make_room(&mut self, bytes: usize) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::batches::{Batches, Counts};
+use crate::audit::encrypting::take_over_keys;
 use crate::audit::{
     AuditStore, Damage, Digester, JournalEvent, JournalLine, JournalRecord, SessionSummary,
     TrailDigest,
@@ -61,10 +62,12 @@ pub fn copy(
         damage,
         ..CopyReport::default()
     };
-    let mut batches = Batches::new(to.importer()?);
+    let mut batches = Batches::new(to.importer()?, None);
     copy_records(from, &sessions, &mut batches, &mut report)?;
     for session in &sessions {
         let id = &session.session_id;
+        // First: an entry whose key is not there says nothing.
+        take_over_keys(from, to, id)?;
         let before = batches.entry_counts;
         let mut digester = Digester::default();
         let (mut refused, mut line) = (Vec::new(), 0);
@@ -143,7 +146,10 @@ fn copy_records(
                 | JournalEvent::TrailRemoved(_)
                 | JournalEvent::TrailSealed(_)
                 | JournalEvent::TrailImported(_)
-                | JournalEvent::ChainStarted(_),
+                | JournalEvent::ChainStarted(_)
+                | JournalEvent::SealSigned(_)
+                | JournalEvent::SealNotPublished(_)
+                | JournalEvent::KeysDestroyed(_),
                 _,
             ) => {}
             (_, Some(gone)) if number > *gone => batches.record(line)?,

@@ -2,6 +2,7 @@
 //! exports, and any of these compressed with Zstandard.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
@@ -17,6 +18,7 @@ use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::files::{Links, open_regular};
 use crate::jsonl::{Verdict, read_records};
 use crate::platform::descriptors::is_of_system;
+use crate::redaction::Redactor;
 
 /// The first bytes of a file compressed with Zstandard.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -35,18 +37,26 @@ pub struct ImportReport {
     pub unknown_records: u64,
     /// The items that could not be taken over, and their places.
     pub damage: Vec<Damage>,
+    /// How many secrets came with what was taken over, which is as it was, by their kinds.
+    pub secrets: BTreeMap<String, u64>,
 }
 
 /// Opens the file at `path`, to be taken over. A file in `/dev` or `/proc`, such as `/dev/stdin`
 /// and `/dev/fd/63`, may be a pipe or a device; elsewhere that would be a trap.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if it is a directory, or a pipe or device elsewhere; otherwise if it
-/// cannot be opened.
+/// [`ErrorKind::NotFound`] if there is none; [`ErrorKind::InvalidInput`] if it is a directory, or a
+/// pipe or device elsewhere; otherwise if it cannot be opened.
 pub fn open(path: &Path) -> Result<File> {
     let failed = |error| Error::io("open", path, error);
     let is_of_system = is_of_system(path);
-    let found = path.metadata().map_err(failed)?;
+    let found = path.metadata().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            let text = format!("there is no file {}", path.display());
+            Error::new(ErrorKind::NotFound, text)
+        }
+        _ => failed(error),
+    })?;
     let file = match is_of_system || found.is_dir() {
         true => File::open(path).map_err(failed)?,
         false => open_regular(path, Links::Follow).map_err(|error| match error.kind() {
@@ -67,12 +77,18 @@ pub fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Takes over what `file`, which is at `path`, holds.
+/// Takes over what `file`, which is at `path`, holds, byte for byte. The secrets that `redactor`
+/// finds in it are counted.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if nothing in it can be understood; otherwise if the store cannot be
 /// written. What was added stays; doing it again adds the rest.
-pub fn import(file: File, path: &Path, to: &dyn AuditStore) -> Result<ImportReport> {
+pub fn import(
+    file: File,
+    path: &Path,
+    to: &dyn AuditStore,
+    redactor: &Redactor,
+) -> Result<ImportReport> {
     let failed = |error| Error::io("read", path, error);
     let mut source = BufReader::with_capacity(LOOK_BYTES, file);
     let is_compressed = look(&mut source).map_err(failed)?.starts_with(&ZSTD_MAGIC);
@@ -91,7 +107,7 @@ pub fn import(file: File, path: &Path, to: &dyn AuditStore) -> Result<ImportRepo
         return Ok(of_another_encoding(path, reason));
     }
     let is_document = document::is_one(begins);
-    let mut batches = Batches::new(to.importer()?);
+    let mut batches = Batches::new(to.importer()?, Some(redactor));
     let mut report = ImportReport::default();
     let read = match is_document {
         true => document::read(source, path, &mut batches, &mut report.damage),
@@ -104,6 +120,7 @@ pub fn import(file: File, path: &Path, to: &dyn AuditStore) -> Result<ImportRepo
     batches.flush()?;
     report.entries = batches.entry_counts;
     report.records = batches.record_counts;
+    report.secrets = std::mem::take(&mut batches.secrets);
     match broken.into_inner() {
         Some(error) if report.entries.read + report.records.read == 0 => {
             let context = format!("{} cannot be read", path.display());
@@ -213,7 +230,10 @@ fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verd
             | JournalEvent::SessionPruned(_)
             | JournalEvent::TrailSealed(_)
             | JournalEvent::TrailImported(_)
-            | JournalEvent::ChainStarted(_),
+            | JournalEvent::ChainStarted(_)
+            | JournalEvent::SealSigned(_)
+            | JournalEvent::SealNotPublished(_)
+            | JournalEvent::KeysDestroyed(_),
             _,
         )
         | (_, None) => {}

@@ -125,17 +125,7 @@ impl Workspace {
     /// # Errors
     /// [`ErrorKind::Refused`], saying which and the way out.
     pub fn checkpointable(&self) -> Result<()> {
-        let what = if self.root.parent().is_none() {
-            "is the root of the file system"
-        } else if self.home.as_deref() == Some(&self.root) {
-            "is the home directory"
-        } else if self
-            .home
-            .as_ref()
-            .is_some_and(|home| home.starts_with(&self.root))
-        {
-            "holds the home directory"
-        } else {
+        let Some(what) = self.why_no_project() else {
             return Ok(());
         };
         let root = self.root.display();
@@ -143,6 +133,23 @@ impl Workspace {
             ErrorKind::Refused,
             format!("no checkpoint of {root}: it {what}; run inside a project directory"),
         ))
+    }
+
+    /// Why the root is no project's: it is `/`, the home directory, or what holds that.
+    pub fn why_no_project(&self) -> Option<&'static str> {
+        if self.root.parent().is_none() {
+            Some("is the root of the file system")
+        } else if self.home.as_deref() == Some(&self.root) {
+            Some("is the home directory")
+        } else if self
+            .home
+            .as_ref()
+            .is_some_and(|home| home.starts_with(&self.root))
+        {
+            Some("holds the home directory")
+        } else {
+            None
+        }
     }
 
     /// A stable name for this workspace's directory in the state.

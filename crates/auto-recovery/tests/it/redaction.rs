@@ -82,6 +82,70 @@ fn every_kind_is_masked_and_named() {
 }
 
 #[test]
+fn a_token_is_called_by_its_shape_wherever_it_stands() {
+    let token = sample("ghp_<n36>", &mut Random::new(3)).secret;
+    for text in [
+        format!("deploy --token {token}"),
+        format!("[\"deploy\",\"--token\",\"{token}\"]"),
+        format!("Authorization: Bearer {token}"),
+        format!("API_TOKEN={token}"),
+    ] {
+        let masked = redacted(&text);
+        assert!(masked.contains("[redacted github-token "), "{masked}");
+    }
+}
+
+#[test]
+fn a_secret_is_found_by_its_shape_however_it_is_escaped() {
+    let percent = |text: &str, all: bool| {
+        let each = text.bytes().map(|byte| match byte {
+            b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' if !all => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        });
+        each.collect::<String>()
+    };
+    let json = |text: &str| {
+        let each = text.bytes().map(|byte| format!("\\u{:04x}", byte));
+        each.collect::<String>()
+    };
+    let slashes = |text: &str| text.replace('/', "\\/");
+    each(17, |kind, Sample { text, secret }| {
+        // What is told by blanks or lines is no word.
+        if text.contains([' ', '\n', '"', '\'', '<']) {
+            return;
+        }
+        let forms = [
+            percent(text, false),
+            percent(text, true),
+            json(text),
+            slashes(text),
+        ];
+        for form in forms {
+            let masked = redacted(&format!("got \"{form}\" there"));
+            let plain = percent_decoded(&masked);
+            assert!(!has_piece(&plain, secret), "{kind}: {form} as {masked}");
+            assert!(
+                masked.starts_with("got \"") && masked.ends_with("\" there"),
+                "{masked}"
+            );
+        }
+    });
+}
+
+/// `text` without the escapes that were left.
+fn percent_decoded(text: &str) -> String {
+    let escapes = Regex::new(r"%([0-9A-F]{2})|\\u00([0-9a-f]{2})|\\/").unwrap();
+    let decode = |found: &regex::Captures<'_>| {
+        let digits = found.get(1).or(found.get(2));
+        let digits = digits.map_or("2f", |digits| digits.as_str());
+        char::from(u8::from_str_radix(digits, 16).unwrap()).to_string()
+    };
+    escapes.replace_all(text, decode).into_owned()
+}
+
+#[test]
 fn a_secret_is_masked_wherever_two_writes_cut_it() {
     each(31, |kind, Sample { text, secret }| {
         let line = format!("x {text}\nafter\n");

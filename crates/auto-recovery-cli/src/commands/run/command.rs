@@ -16,7 +16,6 @@ use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::advice;
 use crate::args::MappedExit;
-use crate::commands::prune_by_itself;
 use crate::commands::run::consent::{Asking, ProjectConsent};
 use crate::commands::run::console::{Lent, Terminal, hold, release};
 use crate::commands::run::misplaced::misplaced;
@@ -24,6 +23,7 @@ use crate::commands::run::narrator::{Narrator, Verdict};
 use crate::commands::run::reports::{CiPlaces, Reports};
 use crate::commands::run::request::library_request;
 use crate::commands::run::result_file::ResultPlace;
+use crate::commands::{prune_by_itself, publish_by_itself};
 use crate::context::Context;
 use crate::exit::{Exit, is_closed_output};
 use crate::hints;
@@ -179,14 +179,22 @@ fn run_and_prune(
     if let Some(hint) = hint(&outcome) {
         context.printer.note(hint);
     }
-    // Who no longer waits does not wait for that.
-    if outcome.session_id.is_some() && over(&*host).is_none() {
-        prune_by_itself(context);
-    }
+    after(context, &outcome);
     Ok(match exit {
         RunExit::Code(code) => Exit::code(code),
         RunExit::Signal(signal) => Exit::code(process::die_by_signal(signal)),
     })
+}
+
+/// Does what a run leaves to be done once everything is told.
+fn after(context: &Context, outcome: &RunOutcome) {
+    // Who no longer waits does not wait for that.
+    if outcome.session_id.is_some() && over(&*context.host).is_none() {
+        prune_by_itself(context);
+    }
+    if outcome.seal.is_some() {
+        publish_by_itself(context);
+    }
 }
 
 /// What is held back until it is known which run decides.

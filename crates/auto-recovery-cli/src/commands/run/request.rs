@@ -65,10 +65,7 @@ pub(crate) fn library_request(
             on_audit_failure: run.on_audit_failure.value,
             seal: seal_when(&run, settings),
         },
-        masking: library::Masking {
-            redactor: Some(context.redactor.clone()),
-            real_for_fixers: settings.redact.fixers() == FixerText::Real,
-        },
+        masking: masking(context),
         tries: library::Tries {
             policy: Arc::new(move |category: Category, failure: &Failure| {
                 let policy = policies.policy_for(category, &failure.error_type);
@@ -96,6 +93,15 @@ pub(crate) fn library_request(
         tree: tree_rules(!request.no_wait, run, settings),
         words: advice::WORDS,
     })
+}
+
+/// What is masked and encrypted.
+fn masking(context: &Context) -> library::Masking {
+    library::Masking {
+        redactor: Some(context.redactor.clone()),
+        real_for_fixers: context.settings.redact.fixers() == FixerText::Real,
+        encryption: context.encryption.clone(),
+    }
 }
 
 /// Where a crash of the machine may take what is on record, nothing is under seal before the end.

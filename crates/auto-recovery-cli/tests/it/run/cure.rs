@@ -259,6 +259,10 @@ fn who_approves_may_not_change_what_was_proved() {
         "{run:?}"
     );
     assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
+    let run = approved_by("false");
+    let says = "passes with its change, which was not approved";
+    assert!(run.stderr.contains(says), "{run:?}");
+    assert!(!run.stderr.contains("still fails"), "{run:?}");
     assert_eq!(approved_by("test -e ok").code, 0);
 }
 

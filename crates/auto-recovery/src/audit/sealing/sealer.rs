@@ -12,7 +12,7 @@ use super::told::{SealLine, Told, last_seal};
 use crate::audit::{AuditStore, ChainStarted, JournalEvent, TrailSealed};
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::host::{Host, timestamp};
-use crate::integrity::{Range, Seal, base64, chain_of};
+use crate::integrity::{Range, Seal, chain_of};
 use crate::mutex::lock;
 
 /// How often a turn is taken again because the store's first seal was just made.
@@ -50,6 +50,13 @@ impl Sealed {
             Self::Busy | Self::Nothing | Self::NotKept => None,
         }
     }
+}
+
+/// What becomes of a chain once its seal is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    GoesOn,
+    IsClosed,
 }
 
 /// Why a new chain is begun though there was one.
@@ -106,7 +113,15 @@ impl Sealer {
     /// not at hand; otherwise if something cannot be read or written. The record itself is
     /// untouched then.
     pub fn seal(&self, what: WhatToSeal<'_>) -> Result<Sealed> {
-        self.seal_with(what, None)
+        self.seal_with(what, None, Then::GoesOn)
+    }
+
+    /// The same, with a seal after which its chain has no other: nobody can add one any more.
+    ///
+    /// # Errors
+    /// As [`Sealer::seal`].
+    pub fn seal_and_close(&self, what: WhatToSeal<'_>) -> Result<Sealed> {
+        self.seal_with(what, None, Then::IsClosed)
     }
 
     /// The same in a new chain, whose beginning is on record.
@@ -114,10 +129,15 @@ impl Sealer {
     /// # Errors
     /// As [`Sealer::seal`], but the key of an earlier chain is not needed.
     pub fn seal_in_new_chain(&self, what: WhatToSeal<'_>, new: NewChain<'_>) -> Result<Sealed> {
-        self.seal_with(what, Some(new))
+        self.seal_with(what, Some(new), Then::GoesOn)
     }
 
-    fn seal_with(&self, what: WhatToSeal<'_>, new: Option<NewChain<'_>>) -> Result<Sealed> {
+    fn seal_with(
+        &self,
+        what: WhatToSeal<'_>,
+        new: Option<NewChain<'_>>,
+        then: Then,
+    ) -> Result<Sealed> {
         let mut memory = lock(&self.memory);
         let Some(store) = self.store.seals()? else {
             return Ok(Sealed::NotKept);
@@ -130,25 +150,51 @@ impl Sealer {
             return Ok(Sealed::Busy);
         };
         let (origin, mut sector, newest) = match (origin, new) {
-            (Some(origin), None) => {
+            (Some(origin), None) if !self.is_new_here(store, &origin, &memory)? => {
                 let (sector, newest) = self.at_hand(store, &origin, &memory)?;
                 (origin, sector, newest)
             }
             (origin, new) => {
-                let (origin, sector) = self.begin(origin, new, &memory)?;
+                let begun = match (&origin, new) {
+                    (None, None) => self.begun(store)?,
+                    _ => None,
+                };
+                let begun = begun.map_or_else(|| self.begin(origin, new, &memory), Ok);
+                let (origin, sector) = begun?;
                 (origin, sector, None)
             }
         };
         self.record_heads(store, what, &mut memory)?;
-        let made = self.sign(store, (&origin, &mut sector), newest)?;
+        let made = self.sign(store, (&origin, &mut sector), newest, then)?;
         memory.last = made.seal().cloned();
         Ok(made)
+    }
+
+    /// Whether `store` is one that other machines sealed, and this one never did.
+    fn is_new_here(&self, store: &dyn SealStore, origin: &str, memory: &Memory) -> Result<bool> {
+        if !store.is_shared() || memory.last.is_some() || self.keys.read(origin)?.is_some() {
+            return Ok(false);
+        }
+        let url = self.store.url();
+        let seen = self.keys.seen()?;
+        Ok(!seen
+            .iter()
+            .any(|seen| seen.origin == origin || seen.store == url))
     }
 
     /// Locks out other sealers. Returns the lock and the origin of the newest seal; `None` if
     /// somebody has the lock.
     fn take_turn(&self, store: &dyn SealStore) -> Result<Option<(File, Option<String>)>> {
-        let newest = || Ok::<_, Error>(last_seal(store, |_| true)?.map(|(seal, _)| seal));
+        let newest = || {
+            // Machines that began at once gave the store an origin each.
+            let is_own = |seal: &Seal| self.keys.place(&seal.origin).exists();
+            let own = match store.is_shared() {
+                true => last_seal(store, is_own)?,
+                false => None,
+            };
+            let newest = own.map_or_else(|| last_seal(store, |_| true), |own| Ok(Some(own)))?;
+            Ok::<_, Error>(newest.map(|(seal, _)| seal))
+        };
         let origin_of = |seal: &Option<Seal>| seal.as_ref().map(|seal| seal.origin.clone());
         for _ in 0..TURNS_MAX {
             let origin = origin_of(&newest()?);
@@ -195,6 +241,10 @@ impl Sealer {
         match &newest {
             // It was begun and nobody got to its first seal.
             None if sector.seal == 0 => {}
+            Some(newest) if newest.next.is_none() => {
+                let text = format!("chain {} is closed", newest.chain);
+                return Err(refused(text, Hint::NewChain));
+            }
             Some(newest)
                 if newest.number + 1 == sector.seal && newest.next == Some(sector.key()) => {}
             // Whoever made the newest died before the next key was in place.
@@ -233,6 +283,26 @@ impl Sealer {
         }
     }
 
+    /// The chain that this machine began in `store` last, and that has no seal: whoever did died
+    /// before it was made.
+    fn begun(&self, store: &dyn SealStore) -> Result<Option<(String, Sector)>> {
+        let told = read_told(store)?;
+        let Some(begun) = told.begun.last() else {
+            return Ok(None);
+        };
+        // The record is no evidence: somebody may have written the name of any file there.
+        let is_origin =
+            begun.origin.len() == 32 && begun.origin.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let sector = match is_origin {
+            true => self.keys.read(&begun.origin)?,
+            false => None,
+        };
+        let is_it = |sector: &Sector| (sector.seal, &sector.chain) == (0, &begun.chain);
+        Ok(sector
+            .filter(is_it)
+            .map(|sector| (begun.origin.clone(), sector)))
+    }
+
     /// Begins a chain: its first key is in place before its first seal.
     fn begin(
         &self,
@@ -242,15 +312,10 @@ impl Sealer {
     ) -> Result<(String, Sector)> {
         let url = self.store.url();
         let seen = self.keys.seen()?;
-        if let Some(NewChain { reason }) = new {
-            let reason = reason.to_owned();
-            let event = JournalEvent::ChainStarted(ChainStarted { reason });
-            self.store.record(None, event)?;
-        } else {
-            if seen.iter().any(|seen| seen.store == url) || memory.last.is_some() {
-                let text = format!("{url} was sealed, and its seals are gone");
-                return Err(refused(text, Hint::NewChain));
-            }
+        let was_sealed = seen.iter().any(|seen| seen.store == url) || memory.last.is_some();
+        if new.is_none() && was_sealed {
+            let text = format!("{url} was sealed, and its seals are gone");
+            return Err(refused(text, Hint::NewChain));
         }
         // The key of a store that this one is a copy of stays.
         let is_of_another = |origin: &str| {
@@ -270,6 +335,14 @@ impl Sealer {
         };
         sector.chain = chain_of(&sector.key());
         self.keys.write(&origin, &sector)?;
+        // Whoever takes all seals away leaves the name of their chain.
+        let started = ChainStarted {
+            reason: new.map_or_else(String::new, |new| new.reason.to_owned()),
+            chain: sector.chain.clone(),
+            origin: origin.clone(),
+        };
+        self.store
+            .record(None, JournalEvent::ChainStarted(started))?;
         Ok((origin, sector))
     }
 
@@ -306,6 +379,7 @@ impl Sealer {
         store: &dyn SealStore,
         (origin, sector): (&str, &mut Sector),
         newest: Option<Seal>,
+        then: Then,
     ) -> Result<Sealed> {
         let Some(journal) = store.open_log(Log::Journal)? else {
             return Ok(Sealed::Nothing);
@@ -322,6 +396,7 @@ impl Sealer {
         let (offset, range) = self.hashed(&*journal, end?, origin, newest.as_ref())?;
         if let Some(newest) = newest
             && newest.size == range.size()
+            && then == Then::GoesOn
         {
             return Ok(Sealed::Already(newest));
         }
@@ -332,10 +407,10 @@ impl Sealer {
             size: range.size(),
             root: range.root(),
             key: sector.key(),
-            next: Some(sector.next()),
+            next: (then == Then::GoesOn).then(|| sector.next()),
         };
         let at = timestamp(self.host.now());
-        store.add_seal(&SealLine::text(at, seal.sign(&sector.seed)))?;
+        store.add_seal(&seal, &SealLine::text(at, seal.sign(&sector.seed)))?;
         *sector = self.advanced(sector, &seal);
         self.keys.write(origin, sector)?;
         if seal.number == 0 {
@@ -446,12 +521,10 @@ impl Hashed {
         if self.recorded == 0 {
             store.sync_names()?;
         }
-        let head = TrailSealed {
-            size: self.range.size(),
-            root: base64(&self.range.root()),
-        };
-        store.record_head(session, JournalEvent::TrailSealed(head))?;
-        self.recorded = self.range.size();
+        let head = TrailSealed::of(&self.range);
+        if store.record_head(trail, session, JournalEvent::TrailSealed(head))? {
+            self.recorded = self.range.size();
+        }
         Ok(())
     }
 }
@@ -460,7 +533,7 @@ impl Hashed {
 fn read_told(store: &dyn SealStore) -> Result<Told> {
     let (mut told, mut number) = (Told::default(), 0);
     if let Some(journal) = store.open_log(Log::Journal)? {
-        journal.read(journal.start(), journal.end()?, &mut |leaf| {
+        journal.read_all(&mut |leaf| {
             number += 1;
             told.take(leaf, number);
             Ok(())

@@ -2,6 +2,7 @@
 
 use crate::audit::JournalEvent;
 use crate::error::Result;
+use crate::integrity::Seal;
 
 /// A log whose leaves are hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,8 @@ pub enum Log<'a> {
 pub enum SealsWanted {
     /// All of them.
     All,
-    /// A few of the newest, among them the newest one.
+    /// A few of the newest, among them the newest one. Where machines share a store, the newest of
+    /// each chain.
     Newest,
 }
 
@@ -25,6 +27,9 @@ pub enum SealsWanted {
 pub trait SealStore: Send + Sync {
     /// Where the seals are, in messages.
     fn seals_place(&self) -> String;
+
+    /// Where the trail of `session_id` is, or was, in messages.
+    fn trail_place(&self, session_id: &str) -> String;
 
     /// Calls `visit` for each whole line of the seals that are `wanted`, in order.
     ///
@@ -42,17 +47,23 @@ pub trait SealStore: Send + Sync {
     /// If they cannot be written.
     fn settle_seals(&self) -> Result<()>;
 
-    /// Appends a line to the seals, and returns once it is on the disk.
+    /// Appends `line`, which is that of `seal`, to the seals, and returns once it is on the disk.
     ///
     /// # Errors
     /// If it cannot be written.
-    fn add_seal(&self, line: &str) -> Result<()>;
+    fn add_seal(&self, seal: &Seal, line: &str) -> Result<()>;
 
-    /// Appends `event`, the head of the trail of `session_id`, to the journal.
+    /// Appends `event`, the head of `trail`, which is that of `session_id` and held, to the
+    /// journal. Returns whether it did: it does not if readers no longer find that trail.
     ///
     /// # Errors
     /// If it cannot be written.
-    fn record_head(&self, session_id: &str, event: JournalEvent) -> Result<()>;
+    fn record_head(
+        &self,
+        trail: &dyn LeafLog,
+        session_id: &str,
+        event: JournalEvent,
+    ) -> Result<bool>;
 
     /// Opens a log; `None` if there is none.
     ///
@@ -78,6 +89,19 @@ pub trait SealStore: Send + Sync {
     /// # Errors
     /// If the store cannot be read.
     fn recount(&self, session_id: &str) -> Result<Option<String>>;
+
+    /// In what the sums that are kept of all sessions together differ from their entries.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn recount_all(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Whether several machines write to it, each with a chain of its own.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// A log that is open: its leaves stand one after the other.
@@ -91,14 +115,15 @@ pub trait LeafLog {
     /// Where its leaves begin.
     fn start(&self) -> u64;
 
-    /// Where its last whole line ends. Somebody may be writing behind that.
+    /// Where its last leaf ends that has its place for good. Somebody may be writing behind that.
     ///
     /// # Errors
     /// If it cannot be read.
     fn end(&self) -> Result<u64>;
 
-    /// Keeps everybody from writing to it or removing it until [`LeafLog::let_go`]. Returns whether
-    /// it is still the one that readers find.
+    /// Gives what is there its place for good, and keeps whoever would write to it or remove it
+    /// from doing so until [`LeafLog::let_go`], unless what they do leaves these leaves as they
+    /// are. Returns whether it is still the one that readers find.
     ///
     /// # Errors
     /// If somebody else keeps it for long.
@@ -119,4 +144,21 @@ pub trait LeafLog {
     /// # Errors
     /// If it cannot be read, or `visit` fails.
     fn read(&self, from: u64, to: u64, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<u64>;
+
+    /// Calls `visit` for each leaf that is there, in order; at the end those that have no place
+    /// yet.
+    ///
+    /// # Errors
+    /// As [`LeafLog::read`].
+    fn read_all(&self, visit: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        self.read(self.start(), self.end()?, visit).map(drop)
+    }
+
+    /// A number that is another once something was added.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn state(&self) -> Result<u64> {
+        self.end()
+    }
 }

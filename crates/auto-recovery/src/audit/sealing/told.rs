@@ -143,6 +143,19 @@ pub(super) struct Told {
     pub trails: HashMap<String, TrailTold>,
     /// Why new chains were begun, and the number of the record that says so.
     pub new_chains: Vec<(u64, String)>,
+    /// The chains that began from the last on that somebody gave a reason for.
+    pub begun: Vec<Begun>,
+}
+
+/// The beginning of a chain.
+#[derive(Debug)]
+pub(super) struct Begun {
+    /// The number of the record that says so.
+    pub record: u64,
+    /// Its name.
+    pub chain: String,
+    /// The origin of its store.
+    pub origin: String,
 }
 
 /// The fields of the records that matter here.
@@ -157,6 +170,10 @@ struct RecordView {
     root: Option<String>,
     #[serde(default)]
     reason: Option<String>,
+    #[serde(default)]
+    chain: Option<String>,
+    #[serde(default)]
+    origin: Option<String>,
 }
 
 /// The events that matter here.
@@ -186,8 +203,15 @@ impl Told {
             return;
         };
         if view.event == "chain_started" {
-            self.new_chains
-                .push((number, view.reason.unwrap_or_default()));
+            if let Some(reason) = view.reason {
+                self.new_chains.push((number, reason));
+                self.begun.clear();
+            }
+            self.begun.extend(view.chain.map(|chain| Begun {
+                record: number,
+                chain,
+                origin: view.origin.unwrap_or_default(),
+            }));
             return;
         }
         let Some(session_id) = view.session_id else {

@@ -112,6 +112,18 @@ impl Verification {
             let detail = format!("nobody here vouches for chain {}", names.join(", "));
             add(FindingKind::UnknownChain, detail);
         }
+        let sealed_size = self.newest.as_ref().map_or(0, |seal| seal.size);
+        // Where machines share a store, one may have begun a chain and not have come to its first
+        // seal.
+        let begun = journal.told.begun.iter().filter(|_| !store.is_shared());
+        for begun in begun.filter(|begun| begun.record <= sealed_size) {
+            if !chains.has(&begun.chain) {
+                let (record, chain) = (begun.record, &begun.chain);
+                let detail =
+                    format!("record {record} names chain {chain}, and no seal of it is here");
+                add(FindingKind::UnknownChain, detail);
+            }
+        }
         if sealed && self.newest.is_some() && self.records_since + self.entries_since > 0 {
             let detail = format!(
                 "records and entries since the newest seal: {} and {}",
@@ -122,7 +134,6 @@ impl Verification {
         let is_pinned = |one: &&ChainReport| one.vouched_by == Some(Voucher::Pin);
         let pinned_size = self.chains.iter().filter(is_pinned).map(|one| one.size);
         let pinned_size = pinned_size.max().unwrap_or(0);
-        let sealed_size = self.newest.as_ref().map_or(0, |seal| seal.size);
         if pinned && pinned_size == 0 {
             let detail = "no chain that was pinned sealed it".to_owned();
             add(FindingKind::UnknownChain, detail);

@@ -10,6 +10,9 @@
 //! changed, for `git apply`. Directories are 0700 and files 0600; each stream is kept with a
 //! bounded head and tail, and without its secrets: [`crate::run::state::masked_output`].
 //!
+//! Where texts are encrypted, `NNN.log.age` and `cure-RUN.patch.age` stand in the place of logs and
+//! patches, and strategy commands are given files in memory: [`crate::run::state::vault`].
+//!
 //! A run has the directory locked, shared with others of the session, for as long as it lives: so
 //! pruning sees from the kernel which session is under way.
 
@@ -23,9 +26,10 @@ use std::sync::{Arc, Mutex};
 use crate::audit::session_id;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
-use crate::files::{Purpose, create_afresh, make_own_dir, open_own, stands_at};
+use crate::files::{Purpose, Synced, create_afresh, make_own_dir, open_own, stands_at};
 use crate::mutex;
 use crate::process::Completion;
+use crate::run::state::vault::{SEALED_SUFFIX, Vault};
 use crate::wording::spelled;
 
 /// Characters of a run's id that tell its files from those of another run.
@@ -52,6 +56,8 @@ pub struct Outputs {
     run: String,
     /// The logs that this run began, by the number of the attempt.
     begun: Arc<Mutex<HashMap<u64, PathBuf>>>,
+    /// Encrypts what is kept, where texts are encrypted.
+    vault: Option<Vault>,
     /// The directory, locked.
     held: Arc<Mutex<Option<File>>>,
 }
@@ -71,8 +77,34 @@ impl Outputs {
             dir: state_dir.join(OUTPUTS).join(name),
             run: run_id.get(from..).unwrap_or(run_id).to_owned(),
             begun: Arc::default(),
+            vault: None,
             held: Arc::default(),
         })
+    }
+
+    /// The same, where texts are encrypted by `vault`.
+    #[must_use]
+    pub(in crate::run) fn encrypted_by(self, vault: Option<Vault>) -> Self {
+        Self { vault, ..self }
+    }
+
+    /// Whether strategy commands are given files on a disk though texts are encrypted.
+    pub(in crate::run) fn are_given_in_plain(&self) -> bool {
+        self.vault
+            .as_ref()
+            .is_some_and(|vault| vault.given().is_none())
+    }
+
+    /// Removes what this run gave strategy commands, where texts are encrypted.
+    pub(in crate::run) fn forget_given(&self) {
+        if let Some(vault) = &self.vault {
+            vault.forget_given(&self.run);
+            for name in ["failure", "context", "prompt", "since-good", "approve"] {
+                for extension in ["log", "json", "md", "patch", "diff"] {
+                    self.remove_own(name, extension);
+                }
+            }
+        }
     }
 
     /// The output that shows the failure in question.
@@ -92,7 +124,9 @@ impl Outputs {
 
     /// This run's own file `name`.
     pub(in crate::run) fn of_run(&self, name: &str, extension: &str) -> PathBuf {
-        self.dir.join(format!("{name}-{}.{extension}", self.run))
+        let given = self.vault.as_ref().and_then(Vault::given);
+        let dir = given.unwrap_or(&self.dir);
+        dir.join(format!("{name}-{}.{extension}", self.run))
     }
 
     /// Replaces the contents of `path`, a file of these outputs, with the output of `write`.
@@ -116,12 +150,15 @@ impl Outputs {
         write: impl FnOnce(&mut dyn Write) -> Result<()>,
     ) -> Result<PathBuf> {
         self.create_dir()?;
+        if let Some(vault) = &self.vault {
+            return self.keep_closed_cure(vault, write);
+        }
         let path = self.of_run("cure", "patch");
         let mut options = OpenOptions::new();
         let file = options.create_new(true).write(true).mode(0o600).open(&path);
         let file = file.map_err(|error| Error::io("create", &path, error))?;
         let written = write(&mut Limited {
-            file,
+            out: file,
             left: CURE_BYTES_MAX,
         });
         match written {
@@ -134,6 +171,23 @@ impl Outputs {
         }
     }
 
+    /// The same, encrypted by `vault`.
+    fn keep_closed_cure(
+        &self,
+        vault: &Vault,
+        write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    ) -> Result<PathBuf> {
+        let mut patch = Limited {
+            out: Vec::new(),
+            left: CURE_BYTES_MAX,
+        };
+        write(&mut patch)?;
+        let name = format!("cure-{}.patch{SEALED_SUFFIX}", self.run);
+        let path = self.dir.join(name);
+        replace(&path, &vault.close(&patch.out))?;
+        Ok(path)
+    }
+
     /// Appends what `command` wrote, `output`, to the log of attempt `number`.
     pub(in crate::run) fn keep(
         &self,
@@ -144,15 +198,23 @@ impl Outputs {
         self.create_dir()?;
         let (path, mut file) = self.log(number)?;
         let took = spelled(ran.duration);
-        let mut write = || -> std::io::Result<()> {
-            writeln!(file, "$ {}", command.replace('\n', "\\n"))?;
-            file.write_all(output)?;
+        let write = |out: &mut dyn Write| -> std::io::Result<()> {
+            writeln!(out, "$ {}", command.replace('\n', "\\n"))?;
+            out.write_all(output)?;
             if !output.ends_with(b"\n") && !output.is_empty() {
-                writeln!(file)?;
+                writeln!(out)?;
             }
-            writeln!(file, "[{}, {took}]", ran.exit)
+            writeln!(out, "[{}, {took}]", ran.exit)
         };
-        write().map_err(|error| Error::io("write", &path, error))?;
+        let failed = |error| Error::io("write", &path, error);
+        match &self.vault {
+            None => write(&mut file).map_err(failed)?,
+            Some(vault) => {
+                let mut text = Vec::new();
+                write(&mut text).map_err(failed)?;
+                crate::files::replace(&path, Synced::No, &vault.with_more(&path, &text)?)?;
+            }
+        }
         Ok(path)
     }
 
@@ -168,9 +230,10 @@ impl Outputs {
             return Ok((path.clone(), file));
         }
         for copy in 1..=SAME_NUMBER_MAX {
+            let suffix = self.vault.as_ref().map_or("", |_| SEALED_SUFFIX);
             let path = self.dir.join(match copy {
-                1 => format!("{number:03}.log"),
-                copy => format!("{number:03}-{copy}.log"),
+                1 => format!("{number:03}.log{suffix}"),
+                copy => format!("{number:03}-{copy}.log{suffix}"),
             });
             match options.create_new(true).open(&path) {
                 Ok(file) => {
@@ -216,6 +279,9 @@ impl Outputs {
     /// Makes the directory, and has it locked from then on.
     fn create_dir(&self) -> Result<()> {
         let failed = |error| Error::io("create", &self.dir, error);
+        if let Some(vault) = &self.vault {
+            vault.make_given()?;
+        }
         let mut held = mutex::lock(&self.held);
         for _ in 0..REMOVED_MAX {
             let below = self.dir.strip_prefix(&self.state_dir);
@@ -241,13 +307,13 @@ pub(in crate::run) fn lock_unused(dir: &Path) -> Option<File> {
     stands_at(&file, dir).then_some(file)
 }
 
-/// A file that takes this many more bytes.
-struct Limited {
-    file: File,
+/// A place that takes this many more bytes.
+struct Limited<W> {
+    out: W,
     left: u64,
 }
 
-impl Write for Limited {
+impl<W: Write> Write for Limited<W> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         if bytes.len() as u64 > self.left {
             return Err(std::io::Error::new(
@@ -255,13 +321,13 @@ impl Write for Limited {
                 format!("it is larger than {} MiB", CURE_BYTES_MAX >> 20),
             ));
         }
-        let count = self.file.write(bytes)?;
+        let count = self.out.write(bytes)?;
         self.left -= count as u64;
         Ok(count)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
+        self.out.flush()
     }
 }
 

@@ -23,8 +23,8 @@ fn what_is_sealed_is_proved_and_what_came_after_is_counted() {
     world.entries("a", 1, 5);
     assert_eq!(world.verify().findings[0].kind, FindingKind::Unsealed);
     let seal = world.seal();
-    // One record says that the session began, one has the head of its trail.
-    assert_eq!((seal.number, seal.size), (0, 2));
+    // A record says that the session began, one that the chain did, one has the head of its trail.
+    assert_eq!((seal.number, seal.size), (0, 3));
     let found = world.verify();
     assert_eq!(
         (found.verdict, found.entries, found.entries_since),
@@ -166,6 +166,17 @@ fn a_seal_that_was_kept_outside_finds_a_record_that_was_made_anew() {
     assert_eq!(world.verify_with(request.clone()).verdict, Verdict::Changed);
     request.against.push(of_this);
     assert_eq!(world.verify_with(request).verdict, Verdict::Proved);
+    // All seals go, and what this machine remembers of them. The journal names their chain.
+    let mut files = world.files();
+    files.retain(|name, _| !name.starts_with("state") && !name.ends_with("seals.jsonl"));
+    let kept = world.files();
+    world.set_files(&files);
+    world.seal();
+    let found = world.verify();
+    assert_eq!(found.verdict, Verdict::Unproved);
+    assert_eq!(found.findings[0].kind, FindingKind::UnknownChain);
+    world.set_files(&kept);
+    assert_eq!(world.verify().verdict, Verdict::Proved);
     // Everything goes, what this machine remembers too, and comes again a little different.
     world.set_files(&super::world::Files::new());
     world.entries("a", 2, 5);

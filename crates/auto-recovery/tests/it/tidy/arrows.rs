@@ -50,6 +50,7 @@ pub(super) const MODULES: Table<'_> = &[
     ("fixer", &["error"]),
     ("redaction", &[]),
     ("integrity", &[]),
+    ("encryption", &["integrity"]),
     ("statistics", &["error", "entry"]),
     // What touches the world.
     ("platform", &[]),
@@ -63,16 +64,16 @@ pub(super) const MODULES: Table<'_> = &[
     ("workspace", &["error", "files", "platform", "host", "git"]),
     ("checkpoint", &["error", "mutex", "redaction", "files", "platform", "host", "patience", "git", "workspace", "wording", "workers"]),
     // What is kept.
-    ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "integrity", "files", "workers", "host", "redaction", "wording"]),
+    ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "integrity", "encryption", "files", "workers", "host", "redaction", "wording"]),
     ("jsonl", &["error", "mutex", "group_commit", "statistics", "integrity", "files", "workers", "platform", "host", "patience", "audit"]),
     ("export", &["error", "mutex", "entry", "files", "host", "audit"]),
     ("report", &["error", "escape", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),
-    ("transfer", &["error", "entry", "files", "platform", "audit", "jsonl"]),
+    ("transfer", &["error", "entry", "files", "platform", "redaction", "audit", "jsonl"]),
     ("logger", &["error", "mutex", "attempt", "entry", "statistics", "host", "audit", "jsonl", "export", "report", "wording"]),
     // What drives it all.
     ("manager", &["error", "mutex", "failure", "attempt", "entry", "strategy", "classify", "plan", "tier", "statistics", "exit", "host", "audit", "export", "logger", "wording"]),
-    ("run", &["error", "escape", "mutex", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "tier", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "platform", "redaction", "integrity", "workspace", "checkpoint", "audit", "report", "logger", "manager", "wording"]),
+    ("run", &["error", "escape", "mutex", "failure", "attempt", "strategy", "detect", "plan", "command_line", "recipe", "tier", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "platform", "redaction", "integrity", "encryption", "workspace", "checkpoint", "audit", "report", "logger", "manager", "wording"]),
 ];
 
 /// The modules that embedders build on: what is public there changes with a line in CHANGELOG.md.
@@ -99,7 +100,7 @@ pub(super) const BOUNDARIES: &[&str] = &[
 ];
 
 /// The modules that must not reach the world, not even through another.
-const PURE: [&str; 16] = [
+const PURE: [&str; 17] = [
     "error",
     "escape",
     "exit",
@@ -114,6 +115,7 @@ const PURE: [&str; 16] = [
     "command_line",
     "recipe",
     "redaction",
+    "encryption",
     "tier",
     "statistics",
 ];

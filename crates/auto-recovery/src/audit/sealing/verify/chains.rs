@@ -57,6 +57,11 @@ impl Chains {
         kept.iter().filter(of_this).collect()
     }
 
+    /// Whether `chain` has a seal.
+    pub(super) fn has(&self, chain: &str) -> bool {
+        self.chains.contains_key(chain)
+    }
+
     /// Whether somebody vouches for a chain.
     pub(super) fn is_vouched(&self, outside: &Outsiders) -> bool {
         self.chains
@@ -129,7 +134,8 @@ impl Chains {
             None if sector.seal == 0 => return,
             Some(newest) if newest.number + 1 == sector.seal => {
                 let same = (newest.size, newest.root) == (sector.size, sector.root);
-                if same && is_next(newest.next.as_ref()) {
+                // A closed one names none.
+                if same && (newest.next.is_none() || is_next(newest.next.as_ref())) {
                     return;
                 }
                 FindingKind::Forked

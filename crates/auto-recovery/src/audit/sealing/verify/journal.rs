@@ -50,8 +50,7 @@ pub(super) fn read_journal(
             return Ok(());
         };
         place = log.place();
-        let end = log.end()?;
-        log.read(log.start(), end, &mut |leaf| {
+        log.read_all(&mut |leaf| {
             range.push(leaf);
             if let Some(root) = roots.get_mut(&range.size()) {
                 *root = Some(range.root());
@@ -59,7 +58,6 @@ pub(super) fn read_journal(
             told.take(leaf, range.size());
             Ok(())
         })
-        .map(drop)
     });
     if let Err(error) = read {
         if !matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Io) {

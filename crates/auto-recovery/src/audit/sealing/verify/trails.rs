@@ -64,7 +64,8 @@ pub(super) fn read_trails(
             && trail.finding.is_none()
             && let Some(detail) = store.recount(session)?
         {
-            let finding = Finding::at(FindingKind::DerivedDiffers, store.seals_place());
+            let place = store.trail_place(session);
+            let finding = Finding::at(FindingKind::DerivedDiffers, place);
             trail.finding = Some(finding.of_session(session).because(detail));
         }
         Ok(trail)
@@ -75,6 +76,12 @@ pub(super) fn read_trails(
         trails.entries += trail.entries;
         trails.entries_since += trail.entries.saturating_sub(trail.sealed);
         trails.findings.extend(trail.finding);
+    }
+    if request.sessions.is_empty()
+        && let Some(detail) = store.recount_all()?
+    {
+        let finding = Finding::at(FindingKind::DerivedDiffers, store.seals_place());
+        trails.findings.push(finding.because(detail));
     }
     Ok(trails)
 }
@@ -113,15 +120,15 @@ impl Now {
         let Some(journal) = store.open_log(Log::Journal)? else {
             return Ok(TrailTold::default());
         };
-        let end = journal.end()?;
-        if read.0 != end {
+        let state = journal.state()?;
+        if read.0 != state {
             let (mut told, mut number) = (Told::default(), 0);
-            journal.read(journal.start(), end, &mut |leaf| {
+            journal.read_all(&mut |leaf| {
                 number += 1;
                 told.take(leaf, number);
                 Ok(())
             })?;
-            *read = (end, told);
+            *read = (state, told);
         }
         Ok(read.1.trails.get(session).cloned().unwrap_or_default())
     }
@@ -133,7 +140,7 @@ fn read_trail(store: &dyn SealStore, session: &str, told: &TrailTold) -> Result<
         Ok(opened) => opened,
         Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Io) => {
             let finding = (sealed > 0).then(|| {
-                let finding = Finding::at(FindingKind::Unreadable, "its trail");
+                let finding = Finding::at(FindingKind::Unreadable, store.trail_place(session));
                 finding.of_session(session).because(error.chain())
             });
             return Ok(Trail {
@@ -145,7 +152,7 @@ fn read_trail(store: &dyn SealStore, session: &str, told: &TrailTold) -> Result<
     };
     let Some(log) = opened else {
         let finding = told.heads.last().map(|head| {
-            let finding = Finding::at(FindingKind::MissingTrail, store.seals_place());
+            let finding = Finding::at(FindingKind::MissingTrail, store.trail_place(session));
             finding
                 .of_session(session)
                 .between(1, sealed)
@@ -167,8 +174,7 @@ fn compare(log: &dyn LeafLog, session: &str, told: &TrailTold, sealed: u64) -> R
     let (mut range, mut agreed) = (Range::default(), 0);
     let mut finding: Option<Finding> = None;
     let at = |kind| Finding::at(kind, log.place()).of_session(session);
-    let end = log.end()?;
-    let read = log.read(log.start(), end, &mut |leaf| {
+    let read = log.read_all(&mut |leaf| {
         range.push(leaf);
         while let Some(head) = heads.next_if(|head| head.size == range.size()) {
             if head.root == range.root() {
@@ -192,7 +198,7 @@ fn compare(log: &dyn LeafLog, session: &str, told: &TrailTold, sealed: u64) -> R
                 finding = Some(at(FindingKind::Unreadable).because(error.chain()));
             }
         }
-        read => drop(read?),
+        read => read?,
     }
     if finding.is_none()
         && let Some(head) = heads.next()

@@ -12,12 +12,14 @@ use crate::audit::{Durability, JournalEvent, Recorder};
 use crate::host::SystemHost;
 use crate::jsonl::dir::Dir;
 use crate::jsonl::io::SystemIo;
+use crate::jsonl::keys::KeyDir;
 use crate::jsonl::root::Root;
 use crate::jsonl::write::batch::Batch;
 use crate::jsonl::write::kind::Kind;
 
 fn writer(dir: &Path) -> Writer {
     let root = Root::new(Dir {
+        keys: Arc::new(KeyDir::new(dir.to_path_buf(), Arc::new(SystemIo))),
         path: dir.to_path_buf(),
         io: Arc::new(SystemIo),
         recorder: Recorder::new(Arc::new(SystemHost::new())),

@@ -21,6 +21,7 @@ use crate::run::helpers::told::prompt::{PATCH_HEAD_BYTES, prompt};
 use crate::run::runner::Runner;
 use crate::run::state::masked_output::PatchMasking;
 use crate::run::state::outputs::Outputs;
+use crate::run::state::vault::SEALED_SUFFIX;
 use crate::run::tree::guarded::GuardedTree;
 use crate::strategy::Call;
 use crate::workspace::Workspace;
@@ -120,7 +121,10 @@ impl Told {
             verdict: text(verdict),
             undone: *undone,
             kept: *is_ground,
-            output: output_file.map(str::to_owned),
+            // Nobody here can open an encrypted one.
+            output: output_file
+                .filter(|file| !file.ends_with(SEALED_SUFFIX))
+                .map(str::to_owned),
         };
         let span = span.filter(|_| !files_modified.is_empty());
         let span = span.map(|(before, after)| (before.to_owned(), after.to_owned()));
