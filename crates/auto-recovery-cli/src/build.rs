@@ -20,6 +20,7 @@ macro_rules! part {
 
 part!(parquet, "parquet", "Parquet");
 part!(postgres, "postgres", "PostgreSQL");
+part!(serve, "serve", "the server");
 part!(sqlite, "sqlite", "SQLite");
 
 /// The version, the commit where it is known, and what this build lacks.
@@ -28,6 +29,7 @@ pub(crate) const VERSION: &str = concat!(
     env!("RECOVER_COMMIT"),
     parquet!(),
     postgres!(),
+    serve!(),
     sqlite!()
 );
 
@@ -46,6 +48,7 @@ mod tests {
         let parts = [
             (cfg!(feature = "parquet"), "Parquet"),
             (cfg!(feature = "postgres"), "PostgreSQL"),
+            (cfg!(feature = "serve"), "the server"),
             (cfg!(feature = "sqlite"), "SQLite"),
         ];
         let missing = parts.iter().filter(|(has, _)| !has);

@@ -50,6 +50,13 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             context.tell_left_out();
             Ok(commands::plan(&context, &request)?)
         }
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => {
+            let (flags, mistakes) = (Layer::default(), Mistakes::RefusedOfUser);
+            let context = Context::new(&global, flags, &environment, printer, mistakes)?;
+            context.tell_broken();
+            Ok(commands::serve(context, args)?)
+        }
         command => {
             let mistakes = mistakes_for(&command);
             let flags = Layer::default();
@@ -73,6 +80,8 @@ fn mistakes_for(command: &Command) -> Mistakes {
         | Command::Clear(_)
         | Command::Seal(_)
         | Command::Trust(_) => Mistakes::RefusedOfUser,
+        #[cfg(feature = "serve")]
+        Command::Serve(_) => Mistakes::RefusedOfUser,
         Command::Classify(_)
         | Command::Recipes(_)
         | Command::Explain(_)
@@ -80,6 +89,7 @@ fn mistakes_for(command: &Command) -> Mistakes {
         | Command::History(_)
         | Command::Show(_)
         | Command::Stats(_)
+        | Command::Tail(_)
         | Command::Export(_)
         | Command::Report(_)
         | Command::Checkpoints
@@ -121,6 +131,8 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Run(_) | Command::Plan(_) | Command::Completions(_) => {
             unreachable!("`run` takes them, whose settings are not those of the others")
         }
+        #[cfg(feature = "serve")]
+        Command::Serve(_) => unreachable!("`run` takes it, for it ends when it is told to"),
         Command::Classify(args) => commands::classify(context, args),
         Command::Recipes(args) => commands::recipes(context, args),
         Command::Explain(args) => commands::explain(context, args),
@@ -136,6 +148,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::History(args) => commands::history(context, args),
         Command::Show(args) => commands::show(context, args),
         Command::Stats(args) => commands::stats(context, args),
+        Command::Tail(args) => commands::tail(context, args),
         Command::Export(args) => commands::export(context, args),
         Command::Report(args) => commands::report(context, args),
         Command::Prune(args) => commands::prune_sessions(context, args),

@@ -13,6 +13,8 @@ mod mistake;
 mod pages;
 mod run;
 mod seal;
+#[cfg(feature = "serve")]
+mod serve;
 mod top;
 mod trail;
 mod value;
@@ -27,8 +29,12 @@ pub(crate) use maintain::{ClearArgs, CompletionsArgs, TrustArgs};
 pub(crate) use mistake::in_words;
 pub(crate) use run::{OutcomeArgs, Profile, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
 pub(crate) use seal::{AccessArgs, KeyArgs, KeyCommand, ProofArgs, Required, SealArgs, VerifyArgs};
+#[cfg(feature = "serve")]
+pub(crate) use serve::ServeArgs;
 pub(crate) use top::{Cli, Command, is_run, options_of_run, wrapped_command_at};
-pub(crate) use trail::{ExportArgs, HistoryArgs, ReportArgs, SessionsArgs, ShowArgs, StatsArgs};
+pub(crate) use trail::{
+    ExportArgs, HistoryArgs, ReportArgs, SessionsArgs, ShowArgs, StatsArgs, TailArgs,
+};
 pub(crate) use value::{
     CiFormat, Dimension, ExportFormat, MappedExit, OutcomeWord, ReportFormat, ReportTarget,
 };

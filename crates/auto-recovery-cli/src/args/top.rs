@@ -4,11 +4,13 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, CommandFactory, Parser, Subcommand};
 
+#[cfg(feature = "serve")]
+use crate::args::ServeArgs;
 use crate::args::{
     AccessArgs, CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs,
     ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs, ProofArgs,
     PruneArgs, RecipesArgs, RedactArgs, ReportArgs, RestoreArgs, RunArgs, SealArgs, SessionsArgs,
-    ShowArgs, StatsArgs, TrustArgs, VerifyArgs,
+    ShowArgs, StatsArgs, TailArgs, TrustArgs, VerifyArgs,
 };
 use crate::build::VERSION;
 
@@ -121,6 +123,7 @@ pub(crate) enum Command {
     History(HistoryArgs),
     Show(ShowArgs),
     Stats(StatsArgs),
+    Tail(TailArgs),
     Export(ExportArgs),
     Report(ReportArgs),
     Checkpoint(CheckpointArgs),
@@ -138,6 +141,8 @@ pub(crate) enum Command {
     Proof(ProofArgs),
     Key(KeyArgs),
     Access(AccessArgs),
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
     /// Print every setting and where its value comes from
     Config,
     /// Look at what recoveries need here: what is wrong, and what to type

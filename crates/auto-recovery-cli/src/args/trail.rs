@@ -278,3 +278,39 @@ pub(crate) struct ReportArgs {
     #[arg(long, conflicts_with = "session")]
     pub(crate) any_project: bool,
 }
+
+const TAIL_EXAMPLES: &str = "\
+Examples:
+  recover tail                          the last 10 attempts of the store
+  recover tail -f --project shop        and those of that project as they come
+  recover tail -f --json | jq .error_type";
+
+/// Show the last attempts of the store and, with -f, those that come
+///
+/// Attempts that arrive late, from a spool or an import, are shown when they arrive. `--json` gives
+/// each as it is stored, one a line. A slow reader misses nothing.
+#[derive(Args, Debug)]
+#[command(after_long_help = TAIL_EXAMPLES)]
+pub(crate) struct TailArgs {
+    /// Go on with those that come, until interrupted
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+
+    /// How many to begin with
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=10_000)
+    )]
+    pub(crate) number: u64,
+
+    /// Only those of this session
+    #[arg(long, value_name = "SESSION", value_parser = check::session)]
+    pub(crate) session: Option<String>,
+
+    /// Only those of sessions of this project
+    #[arg(long, value_name = "NAME", conflicts_with = "session")]
+    pub(crate) project: Option<String>,
+}

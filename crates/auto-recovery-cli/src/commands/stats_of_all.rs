@@ -7,8 +7,6 @@ use auto_recovery::statistics::{
     AggregateGroup, AggregateQuery, AggregateStatistics, Aggregates, Dimension,
 };
 use auto_recovery::{Error, ErrorKind, Result};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use crate::args::{self, StatsArgs};
 use crate::commands::stats_text::{counts, when};
@@ -23,7 +21,7 @@ pub(super) fn stats_of_all(context: &Context, args: StatsArgs) -> Result<Exit> {
     let query = query(args, now)?;
     let (aggregates, damage) = store.read_aggregate(&query)?;
     if printer.json {
-        printer.json(&document(&query, &aggregates)?)?;
+        printer.json(&aggregates.document(&query)?)?;
         printer.damage(&damage);
         return Ok(Exit::OK);
     }
@@ -81,45 +79,6 @@ fn dimension(by: args::Dimension) -> Dimension {
         args::Dimension::Day => Dimension::Day,
         args::Dimension::Hour => Dimension::Hour,
     }
-}
-
-/// The answer for programs: the sums alone or, grouped, with the query.
-fn document(query: &AggregateQuery, aggregates: &Aggregates) -> Result<Value> {
-    let total = value(&aggregates.total)?;
-    if query.by.is_empty() {
-        return Ok(total);
-    }
-    let time = |moment: Option<i64>| moment.map(rfc3339);
-    let names: Vec<_> = query.by.iter().map(|by| by.as_str()).collect();
-    let groups = aggregates.groups.iter();
-    let groups = groups.map(|group| {
-        let mut object = Map::new();
-        for (name, value) in names.iter().zip(&group.key) {
-            object.insert((*name).to_owned(), json!(value));
-        }
-        if let Value::Object(sums) = value(&group.statistics)? {
-            object.extend(sums);
-        }
-        Ok(Value::Object(object))
-    });
-    Ok(json!({
-        "since": time(query.since_us),
-        "until": time(query.until_us),
-        "group_by": names,
-        "total": total,
-        "groups": groups.collect::<Result<Vec<_>>>()?,
-    }))
-}
-
-fn value(value: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(value).map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, "write the statistics").with_source(error)
-    })
-}
-
-fn rfc3339(moment_us: i64) -> String {
-    let time = jiff::Timestamp::from_microsecond(moment_us);
-    time.map(|time| format!("{time:.3}")).unwrap_or_default()
 }
 
 /// A row for each group: by time where a time tells them apart, else most attempts first.

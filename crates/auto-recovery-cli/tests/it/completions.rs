@@ -192,7 +192,11 @@ fn there_is_a_manual_page_for_each_command() {
         })
         .collect();
     names.sort();
-    assert_eq!(names.len(), 32, "{names:?}");
+    assert_eq!(
+        names.len(),
+        33 + usize::from(cfg!(feature = "serve")),
+        "{names:?}"
+    );
     assert_eq!(names[0], "recover-access.1");
     let run_page = fs::read_to_string(machine.work().join("recover-run.1")).expect("the page");
     assert!(run_page.contains("fail\\-on\\-flaky") || run_page.contains("fail-on-flaky"));

@@ -32,8 +32,11 @@ mod run;
 mod screens;
 mod seals;
 mod secrets;
+#[cfg(feature = "serve")]
+mod serve;
 mod session;
 mod stores;
+mod tail;
 mod terminal;
 mod transfer;
 mod trust;

@@ -219,7 +219,7 @@ pub(super) fn after(
                     return Ok(ReadAfter::Removed);
                 }
                 let session = session.id;
-                seen.set_place(Place { session, last: 0 }, 0);
+                seen.begin_at(Place { session, last: 0 });
                 0
             }
         };
@@ -227,6 +227,9 @@ pub(super) fn after(
         if last < session.entries {
             let mut passing = seen.passing(visit);
             damage = reader.entries(&session, last, &mut |stored| passing.take(stored))?;
+            if !passing.has_passed() {
+                return Ok(seen.of_no_trail());
+            }
         }
         let (session, last) = (session.id, session.entries);
         seen.set_place(Place { session, last }, 0);

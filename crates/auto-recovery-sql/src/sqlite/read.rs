@@ -69,13 +69,17 @@ pub(super) fn after(
             }
             let (next, _) = session.entries();
             let session = session.id;
-            seen.set_place(Place { session, next }, 0);
+            seen.begin_at(Place { session, next });
             next
         }
     };
     let mut passing = seen.passing(visit);
     let mut take = |stored: StoredEntry<'_>| passing.take(stored);
     let damage = entries(database, reader.database(), &session, next, &mut take)?;
+    // What cannot be read counts for nothing, so of a damaged trail nobody can tell.
+    if !passing.has_passed() && !damage.iter().any(Damage::is_of_all) {
+        return Ok(seen.of_no_trail());
+    }
     let next = session.next_id();
     let session = session.id;
     seen.set_place(Place { session, next }, 0);

@@ -187,6 +187,28 @@ impl Seen {
         self.place.as_ref()?.downcast_ref()
     }
 
+    /// The first `count` entries of a trail, as a reader saw them that kept only that number and
+    /// the hash of the last: for those that go on after a restart. Without a `last` it has seen
+    /// nothing.
+    pub fn resumed(count: u64, last: Option<[u8; 32]>) -> Self {
+        Self {
+            place: None,
+            passed: last.map_or(0, |_| count),
+            last,
+        }
+    }
+
+    /// The hash of the last entry that was seen; `None` if none was.
+    pub fn last(&self) -> Option<[u8; 32]> {
+        self.last
+    }
+
+    /// Notes that the store begins to read at `place`, the trail's beginning; what was seen counts
+    /// from there.
+    pub fn begin_at(&mut self, place: impl Any + Send) {
+        self.place = Some(Box::new(place));
+    }
+
     /// Notes that the store reads on at `place`; `passed` of the entries behind it were seen.
     pub fn set_place(&mut self, place: impl Any + Send, passed: u64) {
         self.place = Some(Box::new(place));

@@ -6,6 +6,8 @@
 
 mod audit_entry;
 mod line;
+mod log_line;
 
 pub use audit_entry::RecoveryAuditEntry;
 pub(crate) use line::{EntryLine, Text};
+pub use log_line::LogLine;

@@ -26,6 +26,7 @@ pub use private::{make_private_dir, make_private_dirs};
 pub use regular::{
     Links, Missing, append_regular, append_through, open_regular, read_small, read_start,
 };
-pub(crate) use replace::{Synced, filled, remove_synced, replace, replace_at_once};
+pub use replace::{Synced, replace};
+pub(crate) use replace::{filled, remove_synced, replace_at_once};
 pub use room::check_room;
 pub use writers::other_writers;

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 /// Whether a file that is replaced is on the disk when that returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Synced {
+pub enum Synced {
     /// It is, and a power cut leaves the old one or the new one.
     Yes,
     /// It may not be: what reads it tells by a checksum, or makes it again. A crash of the process
@@ -25,7 +25,7 @@ pub(crate) enum Synced {
 ///
 /// # Errors
 /// [`crate::ErrorKind::Io`] with what could not be done. What was there stays then.
-pub(crate) fn replace(path: &Path, synced: Synced, content: &[u8]) -> Result<()> {
+pub fn replace(path: &Path, synced: Synced, content: &[u8]) -> Result<()> {
     let temp = path.with_extension("new");
     create_afresh(&temp)
         .and_then(|mut file| {

@@ -26,7 +26,7 @@ mod text;
 pub use ci::{CiReport, CiTry};
 pub use github::{SUMMARY_BYTES_MAX, github_log, github_outputs, github_summary};
 pub use gitlab::gitlab;
-pub use html::{PAGE_BYTES_MAX, write_html};
+pub use html::{HtmlReport, PAGE_BYTES_MAX, PAGE_STYLE, html_report, write_html};
 pub use json::write_json;
 pub use junit::junit;
 pub use kept::{Kept, NothingKept, Rest, Visit};

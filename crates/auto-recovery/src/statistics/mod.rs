@@ -7,6 +7,7 @@
 mod accumulator;
 mod aggregate;
 mod aggregate_statistics;
+mod document;
 mod durations;
 mod groups;
 mod most_modified;

@@ -68,6 +68,12 @@ pub fn hour_of(moment_us: i64) -> String {
     time.strftime("%Y-%m-%dT%H:00:00Z").to_string()
 }
 
+/// A moment as RFC 3339 in UTC with milliseconds; empty for one that no calendar has.
+pub(super) fn rfc3339(moment_us: i64) -> String {
+    let time = Timestamp::from_microsecond(moment_us);
+    time.map(|time| format!("{time:.3}")).unwrap_or_default()
+}
+
 /// The earlier of two times as it is written; the only time if one is none. It does not depend on
 /// their order, also where they mean the same moment or neither is a time.
 pub fn earlier<'a>(a: Option<&'a str>, b: Option<&'a str>) -> Option<&'a str> {

@@ -28,7 +28,7 @@ pub(in crate::jsonl) fn read_after(
     // One at which nothing was seen is made anew.
     let cursor = seen.place::<Cursor>().cloned().unwrap_or_else(|| {
         let cursor = Cursor::new(&trail.metadata, trail.from);
-        seen.set_place(cursor.clone(), 0);
+        seen.begin_at(cursor.clone());
         cursor
     });
     read_on(&trail, cursor, seen, visit)

@@ -7,4 +7,4 @@ mod page;
 mod pieces;
 mod plots;
 
-pub use page::{PAGE_BYTES_MAX, write_html};
+pub use page::{HtmlReport, PAGE_BYTES_MAX, PAGE_STYLE, html_report, write_html};

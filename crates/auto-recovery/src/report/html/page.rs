@@ -33,7 +33,17 @@ const FOOT_BYTES: usize = 12_000;
 /// Places of damage that are told; more are counted.
 const DAMAGE_MAX: usize = 20;
 
-const STYLE: &str = include_str!("page.css");
+/// The rules of a report's page, for the sheet of pages that have one in them.
+pub const PAGE_STYLE: &str = include_str!("page.css");
+
+/// The report of a session, for those who put it into a page of their own.
+#[derive(Clone, Debug)]
+pub struct HtmlReport {
+    /// Its title, as markup.
+    pub title: String,
+    /// Its header, main part and footer, as markup.
+    pub body: String,
+}
 
 /// Writes the report of the session of `source` to `out` as a page of at most [`PAGE_BYTES_MAX`]
 /// bytes, and returns what of the record could not be read.
@@ -41,48 +51,63 @@ const STYLE: &str = include_str!("page.css");
 /// # Errors
 /// If the store cannot be read or `out` not be written.
 pub fn write_html(source: &Source<'_>, out: &mut dyn Write) -> Result<Vec<Damage>> {
-    let (story, mut damage) = Story::read(source.store, source.session_id)?;
-    let (attempts, of_entries) = Attempts::read(source, &story)?;
-    Damage::join(&mut damage, of_entries);
-    let mut page = head(&story);
-    page.push_str(&header(&story, &attempts));
-    page.push_str("<main>\n");
-    let mut seen = Seen::default();
-    page.push_str(&failed(source, &story, &mut seen));
-    page.push_str(&not_tried(&story));
-    let changed = changed(source, &story, &mut seen);
-    let session = session(&story, &timestamp(source.now));
-    let taken = page.len() + changed.len() + session.len() + FOOT_BYTES;
-    let room = Room(PAGE_BYTES_MAX.saturating_sub(taken));
-    let (tried, each) = attempts.sections(source, &story, (room, &mut seen));
-    page.push_str(&tried);
-    page.push_str(&changed);
-    page.push_str(&each);
-    page.push_str(&session);
-    page.push_str(&damage_note(&damage));
-    page.push_str("</main>\n");
-    page.push_str(&foot(source));
+    let (report, damage) = html_report(source)?;
+    let page = head(&report.title) + &report.body + "</body>\n</html>\n";
     out.write_all(page.as_bytes())
         .and_then(|()| out.flush())
         .map_err(|error| Error::os("write the report", error))?;
     Ok(damage)
 }
 
-fn head(story: &Story) -> String {
+/// The same without the frame of a page: it is to be shown with the rules of [`PAGE_STYLE`] and of
+/// [`chart::STYLE`].
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn html_report(source: &Source<'_>) -> Result<(HtmlReport, Vec<Damage>)> {
+    let (story, mut damage) = Story::read(source.store, source.session_id)?;
+    let (attempts, of_entries) = Attempts::read(source, &story)?;
+    Damage::join(&mut damage, of_entries);
+    let title = title(&story);
+    let mut body = header(&story, &attempts);
+    body.push_str("<main>\n");
+    let mut seen = Seen::default();
+    body.push_str(&failed(source, &story, &mut seen));
+    body.push_str(&not_tried(&story));
+    let changed = changed(source, &story, &mut seen);
+    let session = session(&story, &timestamp(source.now));
+    let of_head = head(&title).len();
+    let taken = of_head + body.len() + changed.len() + session.len() + FOOT_BYTES;
+    let room = Room(PAGE_BYTES_MAX.saturating_sub(taken));
+    let (tried, each) = attempts.sections(source, &story, (room, &mut seen));
+    body.push_str(&tried);
+    body.push_str(&changed);
+    body.push_str(&each);
+    body.push_str(&session);
+    body.push_str(&damage_note(&damage));
+    body.push_str("</main>\n");
+    body.push_str(&foot(source));
+    Ok((HtmlReport { title, body }, damage))
+}
+
+fn title(story: &Story) -> String {
     let verdict = telling::verdict(story);
     let title = format!(
         "{}: {}",
         verdict.word.trim_end_matches('.'),
         telling::subject(story)
     );
+    escaped(&title, TITLE_BYTES_MAX)
+}
+
+fn head(title: &str) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <meta http-equiv=\"Content-Security-Policy\" \
          content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
-         <title>{}</title>\n<style>\n{STYLE}{}</style>\n</head>\n<body>\n",
-        escaped(&title, TITLE_BYTES_MAX),
+         <title>{title}</title>\n<style>\n{PAGE_STYLE}{}</style>\n</head>\n<body>\n",
         chart::STYLE,
     )
 }
@@ -196,5 +221,5 @@ fn foot(source: &Source<'_>) -> String {
             format!(" <code>{command}</code> shows more.")
         }
     };
-    format!("<footer>\n<p>Made from the record alone.{more}</p>\n</footer>\n</body>\n</html>\n")
+    format!("<footer>\n<p>Made from the record alone.{more}</p>\n</footer>\n")
 }

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use super::import::{pretty, raw, stored};
 use super::{DEAD_PID, Place, entry, finished, lines, started};
 use crate::audit::{
@@ -162,6 +164,41 @@ pub(super) fn read_on(place: &dyn Place) {
     other.append(vec![entry("s", 23)]).unwrap();
     watcher.comes_to_know_all(&all);
     fails_half_way(&*store);
+    goes_on_after_a_restart(&*store);
+}
+
+/// A reader that kept the number of entries and the hash of the last reads on behind them; one that
+/// kept those of another trail is told so.
+fn goes_on_after_a_restart(store: &dyn AuditStore) {
+    let expected = stored(store, "s");
+    let read = |seen: &mut Seen| {
+        let mut trail = Vec::new();
+        let mut visit = |stored: crate::audit::StoredEntry<'_>| {
+            trail.push(stored.raw().to_vec());
+            Ok(())
+        };
+        let read = store.read_after("s", seen, &mut visit).unwrap();
+        (read, trail)
+    };
+    let all = ReadAfter::Read(Vec::new());
+    for count in 0..=expected.len() {
+        let last = count.checked_sub(1).map(|at| hash(&expected[at]));
+        let mut seen = Seen::resumed(count as u64, last);
+        let rest = expected[count..].to_vec();
+        assert_eq!(read(&mut seen), (all.clone(), rest));
+        assert_eq!(seen.last(), expected.last().map(|raw| hash(raw)));
+        assert_eq!(read(&mut seen), (all.clone(), Vec::new()));
+    }
+    let first = Some(hash(&expected[0]));
+    for (count, last) in [(2, first), (1, Some([0; 32])), (1000, first)] {
+        let mut seen = Seen::resumed(count, last);
+        assert_eq!(read(&mut seen), (ReadAfter::Removed, Vec::new()));
+        assert_eq!(read(&mut seen), (all.clone(), expected.clone()));
+    }
+}
+
+fn hash(raw: &[u8]) -> [u8; 32] {
+    Sha256::digest(raw).into()
 }
 
 /// An entry that the reader could not take does not count as seen.

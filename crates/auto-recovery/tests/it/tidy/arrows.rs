@@ -16,8 +16,12 @@ pub(super) type Table<'a> = &'a [(&'a str, &'a [&'a str])];
 /// Python package.
 const CRATES: Table<'_> = &[
     ("auto-recovery", &[]),
-    ("auto-recovery-cli", &["auto-recovery", "auto-recovery-sql"]),
+    (
+        "auto-recovery-cli",
+        &["auto-recovery", "auto-recovery-server", "auto-recovery-sql"],
+    ),
     ("auto-recovery-python", &["auto-recovery"]),
+    ("auto-recovery-server", &["auto-recovery"]),
     ("auto-recovery-sql", &["auto-recovery"]),
 ];
 

@@ -1,0 +1,42 @@
+//! Arguments of the server.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  recover serve                                      the store of this machine, for its owner
+  recover serve --listen 127.0.0.1:0                 on a port that is free
+  recover serve --token-file ~/.config/recover/token     for programs that read the token there
+  curl -NH \"Authorization: Bearer $TOKEN\" http://127.0.0.1:4780/api/v1/events
+
+On loopback too, every request needs a token: all users of a machine and all web pages reach it. On a
+terminal, a link is printed that logs a browser in, once and within a minute.";
+
+/// Serve the record over HTTP: a live stream, an API, pages, metrics
+///
+/// Prints `listening on http://HOST:PORT` on stderr once it answers, and ends within a second after
+/// SIGTERM or Ctrl-C. One server a store.
+#[derive(Args, Debug)]
+#[command(after_long_help = SERVE_EXAMPLES)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; port 0 takes one that is free
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4780")]
+    pub(crate) listen: SocketAddr,
+
+    /// The file with the token; it is made, for you alone, where there is none
+    ///
+    /// Without it a token is printed at the first start and kept as a hash.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// The address under which browsers reach it, if a proxy stands before it
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+
+    /// Listen elsewhere than on loopback, without TLS: a proxy before it has that
+    #[arg(long)]
+    pub(crate) behind_proxy: bool,
+}

@@ -1,0 +1,118 @@
+//! What the handlers share.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use auto_recovery::audit::AuditStore;
+use auto_recovery::host::Host;
+use auto_recovery::mutex::lock;
+use auto_recovery::{Error, ErrorKind, Result};
+use axum::http::StatusCode;
+use tokio::sync::{Semaphore, watch};
+
+use crate::feed::{Database, Following, Standing};
+use crate::http::{Access, Problem};
+use crate::leftovers::Leftovers;
+
+/// Calls of the store at once, and exports, which take long.
+const STORE_CALLS_MAX: usize = 8;
+const EXPORTS_MAX: usize = 4;
+
+/// Streams at once.
+pub(crate) const STREAMS_MAX: usize = 512;
+
+/// What the handlers share.
+pub(crate) struct App {
+    pub(crate) following: Arc<Following>,
+    pub(crate) access: Access,
+    pub(crate) host: Arc<dyn Host>,
+    /// What sessions left beside their record.
+    pub(crate) leftovers: Arc<dyn Leftovers>,
+    /// Names of ours besides `localhost` and addresses.
+    pub(crate) names: BTreeSet<String>,
+    /// Whether browsers reach us over TLS.
+    pub(crate) is_secure: bool,
+    /// Becomes true when the server is to end.
+    pub(crate) shutdown: watch::Receiver<bool>,
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) exports: Arc<Semaphore>,
+    /// Held by whoever looks whether entries are there and adds those that are not.
+    pub(crate) ingests: Arc<tokio::sync::Mutex<()>>,
+    calls: Semaphore,
+}
+
+impl App {
+    /// The handlers of a server that ends with `shutdown`.
+    pub(crate) fn new(
+        following: Arc<Following>,
+        access: Access,
+        leftovers: Arc<dyn Leftovers>,
+        (names, is_secure): (BTreeSet<String>, bool),
+        shutdown: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            leftovers,
+            host: Arc::clone(&following.host),
+            following,
+            access,
+            names,
+            is_secure,
+            shutdown,
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            ingests: Arc::default(),
+            calls: Semaphore::new(STORE_CALLS_MAX),
+        }
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> &dyn AuditStore {
+        &*self.following.store
+    }
+
+    /// The feed.
+    pub(crate) fn feed(&self) -> &Database {
+        &self.following.feed
+    }
+
+    /// How the feed stands to the store.
+    pub(crate) fn standing(&self) -> Standing {
+        lock(&self.following.standing).clone()
+    }
+
+    /// Whether a request for the host `name` is meant for this server. A page that had its own name
+    /// pointed at us is none of ours; an address cannot be pointed anywhere.
+    pub(crate) fn is_our_name(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        name == "localhost" || self.names.contains(&name) || name.parse::<IpAddr>().is_ok()
+    }
+
+    /// The result of `work`, which looks at the feed and may block.
+    pub(crate) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let app = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || work(&app)).await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "panicked",
+                "this request met a mistake of ours",
+            )),
+        }
+    }
+
+    /// The result of `work`, which calls the store: no more than a few do at once.
+    pub(crate) async fn of_store<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&dyn AuditStore) -> Result<T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let Ok(_call) = self.calls.acquire().await else {
+            let text = "the server ends";
+            return Err(Error::new(ErrorKind::Unreachable, text).into());
+        };
+        self.run(move |app| work(app.store())).await
+    }
+}

@@ -1,0 +1,215 @@
+//! The database of the feed: `STATE/server/STORE.sqlite`, for its owner alone.
+//!
+//! Rows and the positions up to which the store was read are written in one transaction, so that a
+//! server that is killed goes on where its rows end.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use auto_recovery::files::{self, Purpose};
+use auto_recovery::mutex::lock;
+use auto_recovery::patience::Holder;
+use auto_recovery::{Error, ErrorKind, Result};
+use rusqlite::{Connection, OptionalExtension as _};
+use sha2::{Digest as _, Sha256};
+
+/// The version of the tables, kept as `user_version`.
+const VERSION: i64 = 1;
+
+/// Longer than any transaction of ours takes.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Digits of a hash that distinguish the stores of one machine.
+const NAME_BYTES: usize = 8;
+
+const TABLES: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    session_id TEXT NOT NULL,
+    project TEXT,
+    body TEXT
+) STRICT;
+CREATE INDEX event_of_session ON event (session_id);
+CREATE TABLE position (
+    session_id TEXT PRIMARY KEY,
+    entries INTEGER NOT NULL,
+    last BLOB,
+    records BLOB NOT NULL,
+    look TEXT,
+    project TEXT,
+    outcome TEXT,
+    began TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX position_of_outcome ON position (outcome, began);
+CREATE TABLE counter (
+    name TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    value REAL NOT NULL,
+    PRIMARY KEY (name, labels)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE access (
+    hash BLOB PRIMARY KEY,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    until_ms INTEGER
+) STRICT, WITHOUT ROWID;
+";
+
+/// The feed of one store, which one server at a time has.
+pub(crate) struct Database {
+    path: PathBuf,
+    /// Random: rows of another feed have other ids.
+    pub(crate) id: String,
+    writer: Mutex<Connection>,
+    reader: Mutex<Connection>,
+    /// Held as long as this server lives.
+    _lock: File,
+}
+
+impl Database {
+    /// The feed of the store at `url`, made where there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] if another server has it; otherwise if it cannot be used.
+    pub(crate) fn open(state_dir: &Path, url: &str, new_id: &str) -> Result<Self> {
+        let below = Path::new("server");
+        let dir = files::make_own_dir(state_dir, below, Purpose::State)
+            .map_err(|error| Error::io("make the directory of the server", state_dir, error))?;
+        let name = name_of(url);
+        let held = hold(&dir.join(format!("{name}.lock")), url)?;
+        let path = dir.join(format!("{name}.sqlite"));
+        files::open_own(&path, OpenOptions::new().write(true).create(true))
+            .map_err(|error| Error::io("open", &path, error))?;
+        let failed = |error| failed("open the feed", &path, error);
+        let writer = connect(&path).map_err(failed)?;
+        migrate(&writer, url, new_id).map_err(failed)?;
+        let version = version(&writer).map_err(failed)?;
+        if version > VERSION {
+            let text = format!("{} was written by a newer release", path.display());
+            return Err(Error::new(ErrorKind::NewerFormat, text));
+        }
+        let reader = connect(&path).map_err(failed)?;
+        reader
+            .pragma_update(None, "query_only", true)
+            .map_err(failed)?;
+        let id = meta(&reader, "feed").map_err(failed)?.unwrap_or_default();
+        Ok(Self {
+            id,
+            writer: Mutex::new(writer),
+            reader: Mutex::new(reader),
+            _lock: held,
+            path,
+        })
+    }
+
+    /// The answer of `ask`, which reads.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub(crate) fn read<T>(
+        &self,
+        ask: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        ask(&lock(&self.reader)).map_err(|error| failed("read the feed", &self.path, error))
+    }
+
+    /// The answer of `change`, which writes.
+    ///
+    /// # Errors
+    /// If it fails; nothing is changed then.
+    pub(crate) fn write<T>(
+        &self,
+        change: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let connection = lock(&self.writer);
+        let changed = || {
+            let transaction = connection.unchecked_transaction()?;
+            let answer = change(&transaction)?;
+            transaction.commit()?;
+            Ok(answer)
+        };
+        changed().map_err(|error| failed("write the feed", &self.path, error))
+    }
+}
+
+/// The value of `name` among the facts about a feed.
+pub(super) fn meta(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    let mut select = connection.prepare_cached("SELECT value FROM meta WHERE name = ?")?;
+    select.query_row([name], |row| row.get(0)).optional()
+}
+
+/// Makes `value` that of `name`.
+pub(super) fn set_meta(connection: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
+    let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?, ?)")?;
+    insert.execute([name, value]).map(drop)
+}
+
+fn name_of(url: &str) -> String {
+    let digest = Sha256::digest(url.as_bytes());
+    let digits = digest[..NAME_BYTES].iter();
+    digits.map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // What was cleared is not left in free pages.
+    connection.pragma_update(None, "secure_delete", true)?;
+    Ok(connection)
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn migrate(connection: &Connection, url: &str, new_id: &str) -> rusqlite::Result<()> {
+    if version(connection)? != 0 {
+        return Ok(());
+    }
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute_batch(TABLES)?;
+    set_meta(&transaction, "feed", new_id)?;
+    set_meta(&transaction, "store", url)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
+
+/// Takes the file at `path`, which says that a server has the store at `url`.
+fn hold(path: &Path, url: &str) -> Result<File> {
+    let opened = files::open_own(path, OpenOptions::new().write(true).create(true));
+    let file = opened.map_err(|error| Error::io("open", path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::Error(error)) => Err(Error::io("lock", path, error)),
+        Err(TryLockError::WouldBlock) => {
+            let metadata = file
+                .metadata()
+                .map_err(|error| Error::io("look at", path, error))?;
+            let who = match Holder::of(&[metadata]) {
+                Some(holder) => holder.to_string(),
+                None => "another process".to_owned(),
+            };
+            let text = format!("{url} is served already, by {who}: one server a store");
+            Err(Error::new(ErrorKind::Busy, text))
+        }
+    }
+}
+
+fn failed(doing: &str, path: &Path, error: rusqlite::Error) -> Error {
+    let text = format!("cannot {doing} {}", path.display());
+    let full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+    let kind = if full {
+        ErrorKind::NoSpace
+    } else {
+        ErrorKind::Io
+    };
+    Error::new(kind, text).with_source(error)
+}

@@ -1,0 +1,19 @@
+//! HTTP itself: connections, who may ask, what is answered when something is wrong.
+
+mod accept;
+mod access;
+mod body;
+mod guard;
+mod login;
+mod problem;
+mod query;
+mod secret;
+
+pub(crate) use accept::ended;
+pub use accept::serve;
+pub(crate) use access::{Access, Caller};
+pub(crate) use body::{Chunks, chunks};
+pub(crate) use guard::guard;
+pub(crate) use login::{leave, login, login_form};
+pub(crate) use problem::Problem;
+pub(crate) use query::Query;

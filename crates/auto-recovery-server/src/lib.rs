@@ -1,0 +1,23 @@
+//! Trails over HTTP: a live stream of a store, an API for programs, pages for people, metrics.
+//!
+//! A [`Server`] is over one store, of any kind, and is the only one over it on its machine. It
+//! never prints and reads no environment. Nothing is open: every request but those for health and
+//! login needs a token, on loopback too, which every user and every web page reaches.
+//!
+//! The thread of the feed is the only one that follows the store. All others read the feed, each by
+//! a cursor of its own, so that one that is slow costs nobody anything.
+
+mod api;
+mod app;
+mod feed;
+mod health;
+mod http;
+mod leftovers;
+mod live;
+mod metrics;
+mod pages;
+mod server;
+
+pub use http::serve;
+pub use leftovers::Leftovers;
+pub use server::{Server, ServerOptions, router};

@@ -1,0 +1,134 @@
+//! What every page has around its content.
+
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::app::App;
+use crate::feed::Standing;
+use crate::http::Problem;
+
+/// The pages in the bar.
+const BAR: [(&str, &str); 5] = [
+    ("/", "Overview"),
+    ("/sessions", "Sessions"),
+    ("/stats", "Statistics"),
+    ("/live", "Live"),
+    ("/about", "About"),
+];
+
+/// A page.
+pub(crate) struct Page(Markup);
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        let kind = HeaderValue::from_static("text/html; charset=utf-8");
+        ([(header::CONTENT_TYPE, kind)], self.0.into_string()).into_response()
+    }
+}
+
+/// What is wrong, as a page.
+pub(crate) struct Wrong(Problem);
+
+impl From<Problem> for Wrong {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<auto_recovery::Error> for Wrong {
+    fn from(error: auto_recovery::Error) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Wrong {
+    fn into_response(self) -> Response {
+        let status = self.0.status();
+        let title = status.canonical_reason().unwrap_or("Error");
+        let body = html! {
+            main id="content" {
+                h1 { (title) }
+                p { (self.0.detail()) }
+                p { a href="/" { "Back to the overview" } }
+            }
+        };
+        let page = page(title, None, html! { (bar(None)) (body) });
+        (status, page).into_response()
+    }
+}
+
+/// The page `path` of the bar, with `content` below a heading.
+pub(super) fn framed(app: &App, title: &str, path: &str, content: Markup) -> Page {
+    let main = html! {
+        main id="content" {
+            h1 { (title) }
+            (content)
+        }
+    };
+    within(app, title, path, main)
+}
+
+/// The same with `main`, which has its own heading.
+pub(super) fn within(app: &App, title: &str, path: &str, main: Markup) -> Page {
+    let body = html! {
+        (bar(Some(path)))
+        (standing(app))
+        (main)
+    };
+    page(title, Some(path), body)
+}
+
+/// A page without the bar.
+pub(super) fn bare(title: &str, main: Markup) -> Page {
+    page(title, None, main)
+}
+
+fn page(title: &str, path: Option<&str>, body: Markup) -> Page {
+    Page(html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · recover" }
+                link rel="stylesheet" href="/assets/style.css";
+                link rel="icon" href="data:,";
+                @if path == Some("/live") {
+                    script src="/assets/live.js" defer {}
+                }
+            }
+            body { (body) }
+        }
+    })
+}
+
+fn bar(current: Option<&str>) -> Markup {
+    html! {
+        a class="skip" href="#content" { "Skip to the content" }
+        nav aria-label="Pages" {
+            strong { "recover" }
+            @for (path, name) in BAR {
+                @if current == Some(path) {
+                    a href=(path) aria-current="page" { (name) }
+                } @else {
+                    a href=(path) { (name) }
+                }
+            }
+            form method="post" action="/logout" { button type="submit" { "Log out" } }
+        }
+    }
+}
+
+/// That the store cannot be read, and since when.
+fn standing(app: &App) -> Markup {
+    match app.standing() {
+        Standing::Away { since, why } => html! {
+            p class="away" role="status" {
+                "The store cannot be read since " (super::pieces::time(&since)) ": " (why)
+            }
+        },
+        Standing::Beginning | Standing::Current => PreEscaped(String::new()),
+    }
+}

@@ -1,0 +1,24 @@
+//! Pages for people: made here, whole without a script, every filter in the address.
+//!
+//! Text that others wrote goes in through the templates, which escape it, or through the library's
+//! report, which does too.
+
+mod about;
+mod assets;
+mod frame;
+mod live;
+mod login;
+mod overview;
+mod pieces;
+mod session;
+mod sessions;
+mod stats;
+
+pub(crate) use about::about;
+pub(crate) use assets::{script, style};
+pub(crate) use live::live;
+pub(crate) use login::login;
+pub(crate) use overview::overview;
+pub(crate) use session::session;
+pub(crate) use sessions::sessions;
+pub(crate) use stats::stats;

@@ -1,0 +1,220 @@
+//! Who comes in, and who does not.
+
+use std::os::unix::fs::PermissionsExt;
+
+use auto_recovery::ErrorKind;
+
+use crate::client::ask;
+use crate::machine::{Kind, Machine};
+
+#[test]
+fn nothing_is_open_but_health_and_the_way_in() {
+    let machine = Machine::new(Kind::Jsonl);
+    let server = machine.start();
+    for path in [
+        "/",
+        "/sessions",
+        "/sessions/x",
+        "/stats",
+        "/live",
+        "/about",
+        "/metrics",
+        "/openapi.json",
+        "/api/v1/sessions",
+        "/api/v1/events",
+        "/api/v1/export",
+        "/nothing",
+    ] {
+        let bare = ask(server.address, &format!("GET {path}"), &[], b"");
+        assert_eq!(bare.status, 401, "{path}");
+        assert_eq!(bare.header("www-authenticate"), Some("Bearer"), "{path}");
+        let wrong = ["Authorization: Bearer rcv_0000000000000000000000000000000000000000"];
+        assert_eq!(
+            ask(server.address, &format!("GET {path}"), &wrong, b"").status,
+            401,
+            "{path}"
+        );
+        let basic = ["Authorization: Basic cm9vdDpyb290"];
+        assert_eq!(
+            ask(server.address, &format!("GET {path}"), &basic, b"").status,
+            401,
+            "{path}"
+        );
+    }
+    let browser = ask(
+        server.address,
+        "GET /sessions?project=a%20b",
+        &["Accept: text/html"],
+        b"",
+    );
+    assert_eq!(browser.status, 303);
+    assert_eq!(
+        browser.header("location"),
+        Some("/login?next=%2Fsessions%3Fproject%3Da%2520b")
+    );
+    for path in [
+        "/healthz",
+        "/readyz",
+        "/login",
+        "/assets/style.css",
+        "/assets/live.js",
+    ] {
+        assert_eq!(
+            ask(server.address, &format!("GET {path}"), &[], b"").status,
+            200,
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn a_name_that_is_not_ours_is_not_answered() {
+    let machine = Machine::new(Kind::Jsonl);
+    let server = machine.start();
+    for host in [
+        "evil.example",
+        "evil.example:4780",
+        "localhost.evil.example",
+        "",
+        "127.0.0.1.nip.io",
+    ] {
+        let answer = server.ask("GET /api/v1/sessions", &[&format!("Host: {host}")]);
+        assert_eq!(answer.status, 421, "{host}");
+    }
+    let twice = server.ask(
+        "GET /api/v1/sessions",
+        &["Host: localhost", "Host: evil.example"],
+    );
+    assert!([400, 421].contains(&twice.status));
+    for host in [
+        "localhost",
+        "LOCALHOST:1",
+        "127.0.0.1",
+        "[::1]:4780",
+        "10.0.0.7:80",
+    ] {
+        let answer = server.ask("GET /api/v1/sessions", &[&format!("Host: {host}")]);
+        assert_eq!(answer.status, 200, "{host}");
+    }
+}
+
+#[test]
+fn the_link_logs_in_once_and_the_cookie_stays_for_the_next_server() {
+    let machine = Machine::new(Kind::Jsonl);
+    let server = machine.start();
+    let logged_in = ask(server.address, &format!("GET {}", server.login), &[], b"");
+    assert_eq!(
+        (logged_in.status, logged_in.header("location")),
+        (303, Some("/"))
+    );
+    let cookie = logged_in.header("set-cookie").unwrap().to_owned();
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let again = ask(server.address, &format!("GET {}", server.login), &[], b"");
+    assert_eq!((again.status, again.header("set-cookie")), (403, None));
+    let cookie = format!("Cookie: {}", cookie.split(';').next().unwrap());
+    assert_eq!(
+        ask(server.address, "GET /sessions", &[&cookie], b"").status,
+        200
+    );
+    server.end();
+    let server = machine.start();
+    assert_eq!(
+        ask(server.address, "GET /sessions", &[&cookie], b"").status,
+        200
+    );
+    // Another page may not log anybody out.
+    let elsewhere = ["Origin: http://evil.example", &*cookie];
+    assert_eq!(
+        ask(server.address, "POST /logout", &elsewhere, b"").status,
+        403
+    );
+    let own = format!("Origin: http://{}", server.address);
+    let left = ask(server.address, "POST /logout", &[&own, &cookie], b"");
+    assert_eq!(left.status, 303);
+    assert_eq!(
+        ask(server.address, "GET /sessions", &[&cookie], b"").status,
+        401
+    );
+}
+
+#[test]
+fn a_token_logs_in_and_guessing_is_slow() {
+    let machine = Machine::new(Kind::Jsonl);
+    let server = machine.start();
+    let own = format!("Origin: http://{}", server.address);
+    let log_in = |form: &str| ask(server.address, "POST /login", &[&own], form.as_bytes());
+    let good = format!("token={}&next=%2Fstats%3Fby%3Dday", server.token);
+    let answer = log_in(&good);
+    assert_eq!(
+        (answer.status, answer.header("location")),
+        (303, Some("/stats?by=day"))
+    );
+    let answer = log_in(&format!("token={}&next=%2F%2Fevil.example", server.token));
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/")));
+    for _ in 0..5 {
+        let answer = log_in("token=guess&next=%22%3E%3Cscript%3E");
+        assert_eq!(answer.status, 403);
+        assert!(!answer.text().contains("<script>"));
+    }
+    let answer = log_in(&good);
+    assert_eq!(answer.status, 429);
+    assert!(answer.header("retry-after").is_some());
+    let too_long = "x".repeat(10_000);
+    assert_eq!(log_in(&too_long).status, 413);
+}
+
+#[test]
+fn the_token_file_is_for_its_owner_alone() {
+    let machine = Machine::new(Kind::Jsonl);
+    machine.start().end();
+    let path = machine.token_file();
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+    assert_eq!(
+        machine.try_start().err().unwrap().kind(),
+        ErrorKind::InvalidInput
+    );
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::write(&path, "short\n").unwrap();
+    assert_eq!(
+        machine.try_start().err().unwrap().kind(),
+        ErrorKind::InvalidInput
+    );
+}
+
+#[test]
+fn one_server_a_store() {
+    let machine = Machine::new(Kind::Jsonl);
+    let server = machine.start();
+    let second = machine.try_start().err().unwrap();
+    assert_eq!(second.kind(), ErrorKind::Busy);
+    assert!(second.to_string().contains("served already"), "{second}");
+    server.end();
+    machine.start();
+}
+
+#[test]
+fn every_answer_is_hardened() {
+    let machine = Machine::new(Kind::Jsonl);
+    let server = machine.start();
+    for path in [
+        "/",
+        "/api/v1/sessions",
+        "/nothing",
+        "/assets/style.css",
+        "/login",
+    ] {
+        let answer = server.ask(&format!("GET {path}"), &[]);
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none';"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert!(policy.contains("trusted-types 'none'"), "{policy}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+        assert!(answer.header("access-control-allow-origin").is_none());
+        assert!(answer.header("cache-control").is_some());
+    }
+}

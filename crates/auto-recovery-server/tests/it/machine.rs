@@ -1,0 +1,202 @@
+//! A store, its state, and a server over it that can be ended and started again.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
+
+use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, Recorder, SessionStarted};
+use auto_recovery::entry::RecoveryAuditEntry;
+use auto_recovery::host::SystemHost;
+use auto_recovery::interrupt::Interrupt;
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
+use auto_recovery::report::NothingKept;
+use auto_recovery_server::{Server, ServerOptions};
+use auto_recovery_sql::{SqliteOptions, SqliteStore};
+use tempfile::TempDir;
+
+use crate::client::{Answer, LONG, Stream, ask};
+
+/// The signal that ends a server.
+const SIGTERM: i32 = 15;
+
+/// Which store it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Jsonl,
+    Sqlite,
+}
+
+/// Places on the disk.
+pub(crate) struct Machine {
+    dir: TempDir,
+    kind: Kind,
+}
+
+/// A server that runs.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) token: String,
+    pub(crate) login: String,
+    interrupt: Arc<Interrupt>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Machine {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            dir: TempDir::new().unwrap(),
+            kind,
+        }
+    }
+
+    /// A handle of the store that no interrupt touches.
+    pub(crate) fn store(&self) -> Arc<dyn AuditStore> {
+        self.store_for(Arc::new(SystemHost::new()))
+    }
+
+    fn store_for(&self, host: Arc<SystemHost>) -> Arc<dyn AuditStore> {
+        let recorder = Recorder::new(host);
+        let path = self.dir.path().join("store");
+        match self.kind {
+            Kind::Jsonl => {
+                Arc::new(JsonlStore::open(&path, JsonlOptions::default(), recorder).unwrap())
+            }
+            Kind::Sqlite => {
+                let file = path.with_extension("sqlite");
+                Arc::new(SqliteStore::open(&file, SqliteOptions::default(), recorder).unwrap())
+            }
+        }
+    }
+
+    pub(crate) fn token_file(&self) -> PathBuf {
+        self.dir.path().join("token")
+    }
+
+    /// A server, or why there is none.
+    pub(crate) fn try_start(&self) -> auto_recovery::Result<Running> {
+        let interrupt = Arc::new(Interrupt::new().unwrap());
+        let host = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
+        let store = self.store_for(Arc::clone(&host));
+        let options = ServerOptions {
+            state_dir: self.dir.path().join("state"),
+            token_file: Some(self.token_file()),
+            public_url: None,
+        };
+        let server = Server::open(store, Arc::new(NothingKept), host, &options)?;
+        let (told, listening) = channel();
+        let thread = std::thread::spawn(move || {
+            let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+            let tell = |server: &Server, address| {
+                told.send((address, server.login_path())).unwrap();
+            };
+            server.run(listen, tell).unwrap();
+        });
+        let (address, login) = listening.recv_timeout(LONG).unwrap();
+        let token = std::fs::read_to_string(self.token_file())
+            .unwrap()
+            .trim()
+            .to_owned();
+        Ok(Running {
+            address,
+            token,
+            login,
+            interrupt,
+            thread: Some(thread),
+        })
+    }
+
+    /// A server that has read the store.
+    pub(crate) fn start(&self) -> Running {
+        let running = self.try_start().unwrap();
+        while running.ask("GET /readyz", &[]).status != 200 {
+            std::thread::yield_now();
+        }
+        running
+    }
+}
+
+impl Running {
+    /// The answer to a request with the token.
+    pub(crate) fn ask(&self, line: &str, headers: &[&str]) -> Answer {
+        self.send(line, headers, b"")
+    }
+
+    /// The same with a body.
+    pub(crate) fn send(&self, line: &str, headers: &[&str], body: &[u8]) -> Answer {
+        let token = self.bearer();
+        let headers: Vec<&str> = headers.iter().copied().chain([&*token]).collect();
+        ask(self.address, line, &headers, body)
+    }
+
+    /// The answer to a request for `path` that must be there.
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        let answer = self.ask(&format!("GET {path}"), &[]);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer
+    }
+
+    pub(crate) fn bearer(&self) -> String {
+        format!("Authorization: Bearer {}", self.token)
+    }
+
+    /// The events of `path` as lines.
+    pub(crate) fn lines(&self, path: &str) -> Stream {
+        let token = self.bearer();
+        let mut stream = Stream::open(
+            self.address,
+            path,
+            &["Accept: application/x-ndjson", &token],
+        );
+        stream.first = stream.json().unwrap();
+        let name = stream.first["event"].as_str().unwrap();
+        assert!(["hello", "reset"].contains(&name), "{name}");
+        stream
+    }
+
+    /// Ends it.
+    pub(crate) fn end(mut self) {
+        self.interrupt.raise(SIGTERM);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.interrupt.raise(SIGTERM);
+        if let Some(thread) = self.thread.take() {
+            let joined = thread.join();
+            assert!(joined.is_ok() || std::thread::panicking());
+        }
+    }
+}
+
+/// Attempt `number` of `session`.
+pub(crate) fn entry(session: &str, number: u64) -> NewEntry {
+    NewEntry {
+        entry: RecoveryAuditEntry {
+            session_id: session.to_owned(),
+            error_type: "E0308".to_owned(),
+            error_message: "mismatched types".to_owned(),
+            strategy: "retry".to_owned(),
+            attempt_number: number,
+            success: number.is_multiple_of(3),
+            duration_seconds: 0.5,
+            next_action: "continue".to_owned(),
+            ..RecoveryAuditEntry::default()
+        },
+        number_by_store: false,
+    }
+}
+
+/// That a session of `project` begins.
+pub(crate) fn started(project: &str) -> JournalEvent {
+    JournalEvent::SessionStarted(SessionStarted {
+        command: Some(vec!["cargo".to_owned(), "test".to_owned()]),
+        project: Some(project.to_owned()),
+        host: Some("elsewhere".to_owned()),
+        pid: 1,
+        ..SessionStarted::default()
+    })
+}

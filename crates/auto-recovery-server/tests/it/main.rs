@@ -1,0 +1,12 @@
+//! A real server in this process, asked over real connections.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod api;
+mod client;
+mod connections;
+mod doors;
+mod events;
+mod feed;
+mod machine;
+mod pages;
