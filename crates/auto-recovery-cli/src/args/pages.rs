@@ -80,6 +80,10 @@ fn every_command_of_the_pages_can_be_typed() {
             if words.len() < 2 || line.contains('…') {
                 continue;
             }
+            // A build without the server has no command of it.
+            if !cfg!(feature = "serve") && words[1] == "serve" {
+                continue;
+            }
             count += 1;
             // A name alone stands for the command; whoever types it adds the rest.
             if let Err(error) = Cli::read(&words)
