@@ -1,6 +1,7 @@
 //! `recover redact`.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -74,6 +75,12 @@ pub(crate) fn redactor(context: &Context) -> Result<Arc<Redactor>> {
     Ok(Arc::new(redactor))
 }
 
+/// How many secrets there are of each kind, in words.
+pub(super) fn kinds_counted(counts: &BTreeMap<impl Display, u64>) -> String {
+    let counts = counts.iter().map(|(kind, count)| format!("{count} {kind}"));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
 /// Writes `source` to stdout, masked, and says what was.
 fn filter(mut stream: RedactionStream, source: Source<'_>, printer: &Printer) -> Result<Exit> {
     let mut counts = BTreeMap::<Arc<str>, u64>::new();
@@ -97,11 +104,7 @@ fn filter(mut stream: RedactionStream, source: Source<'_>, printer: &Printer) ->
         out.write_all(&masked).map_err(stdout_error)
     })?;
     if !counts.is_empty() {
-        let counts: Vec<_> = counts
-            .iter()
-            .map(|(kind, count)| format!("{count} {kind}"))
-            .collect();
-        printer.note(format_args!("masked {}", counts.join(", ")));
+        printer.note(format_args!("masked {}", kinds_counted(&counts)));
     }
     Ok(Exit::OK)
 }

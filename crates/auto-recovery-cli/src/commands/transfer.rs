@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::args::{CopyArgs, ImportArgs};
+use crate::commands::redact::kinds_counted;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::hints;
@@ -115,15 +116,11 @@ fn warn_of_secrets(secrets: &BTreeMap<String, u64>, file: &Path, printer: &Print
     if secrets.is_empty() {
         return;
     }
-    let kinds: Vec<_> = secrets
-        .iter()
-        .map(|(kind, count)| format!("{count} {kind}"))
-        .collect();
     printer.warn(format_args!(
         "{} has what looks secret, and it is kept as it came: {}; reports mask it, and so does \
          `recover export --redact`",
         file.display(),
-        kinds.join(", ")
+        kinds_counted(secrets)
     ));
 }
 

@@ -139,6 +139,12 @@ fn the_identity_opens_what_was_recorded_and_another_one_is_named() {
         assert!(run.stdout.contains(PLANTED), "{run:?}");
         assert!(!run.stdout.contains("enc:1:"), "{run:?}");
     }
+    // What the journal has of it is open there too.
+    let report = machine.recover(&["report"]);
+    let mut lines = report.stdout.lines();
+    let command = lines.find(|line| line.starts_with("| Command |"));
+    let is_told = command.is_some_and(|line| line.contains(PLANTED));
+    assert!(is_told && lines.all(|line| line != "enc"), "{report:?}");
     configure(&machine, 1, Some(2));
     for args in [&["show"][..], &["history"], &["report"]] {
         let run = machine.recover(args);

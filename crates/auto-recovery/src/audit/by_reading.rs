@@ -10,6 +10,49 @@ use crate::statistics::{AggregateQuery, Dimension};
 type ReadJournal<'r> =
     dyn Fn(&mut dyn FnMut(JournalRecord) -> Result<()>) -> Result<Vec<Damage>> + 'r;
 
+/// Calls somebody for the text of each record of a journal, and returns the damage met on the way.
+type ReadTexts<'r> = dyn Fn(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<Vec<Damage>> + 'r;
+
+/// The record that a text is, or why it is none.
+type ReadRecord = std::result::Result<JournalRecord, String>;
+
+/// Calls `visit` for each record of the journal of the store `url`: `texts` gives their texts, and
+/// `read` reads one, or says why it is none. That is damage, as what `texts` met on the way.
+///
+/// # Errors
+/// If `texts`, `read` or `visit` fails.
+pub(super) fn records(
+    url: &str,
+    texts: &ReadTexts<'_>,
+    read: &dyn Fn(&[u8]) -> Result<ReadRecord>,
+    visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    let (mut number, mut unreadable) = (0, Vec::new());
+    let mut damage = texts(&mut |raw| {
+        number += 1;
+        match read(raw)? {
+            Ok(record) => visit(record),
+            Err(reason) => {
+                unreadable.push(Damage {
+                    place: format!("the journal of {url}"),
+                    line: number,
+                    bytes: raw.len() as u64,
+                    reason,
+                    is_aside: false,
+                });
+                Ok(())
+            }
+        }
+    })?;
+    Damage::join(&mut damage, unreadable);
+    Ok(damage)
+}
+
+/// The record that `raw` is the text of, or why it is none.
+pub(super) fn record(raw: &[u8]) -> ReadRecord {
+    serde_json::from_slice(raw).map_err(|error| error.to_string())
+}
+
 /// What the journal of one session, which `read` reads, says of it.
 pub(super) fn facts(read: &ReadJournal<'_>) -> Result<(JournalSummary, Vec<Damage>)> {
     let mut facts = JournalSummary::default();

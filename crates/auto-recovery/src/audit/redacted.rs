@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::audit::texts::redact_entry;
+use crate::audit::texts::{redact_entry, redact_event};
 use crate::audit::{
-    Appended, AuditStore, Damage, Follower, Importer, JournalEvent, NewEntry, Removal, Removed,
-    SessionSummary, StoredEntry,
+    Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
+    Removal, Removed, SessionSummary, StoredEntry,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::redaction::Redactor;
@@ -175,6 +175,18 @@ impl AuditStore for RedactedStore<'_> {
                 Some(masked) => visit(masked.as_bytes()),
                 None => visit(raw),
             })
+    }
+
+    fn read_journal(
+        &self,
+        session_id: Option<&str>,
+        visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        // The store may read more of a record than its text shows: one that opens boxes does.
+        self.store.read_journal(session_id, &mut |mut record| {
+            redact_event(&mut record.event, &self.redactor);
+            visit(record)
+        })
     }
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {

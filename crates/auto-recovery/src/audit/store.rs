@@ -212,25 +212,12 @@ pub trait AuditStore: Send + Sync {
         session_id: Option<&str>,
         visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
     ) -> Result<Vec<Damage>> {
-        let (mut number, mut unreadable) = (0, Vec::new());
-        let mut damage = self.read_records_raw(session_id, &mut |raw| {
-            number += 1;
-            match serde_json::from_slice(raw) {
-                Ok(record) => visit(record),
-                Err(error) => {
-                    unreadable.push(Damage {
-                        place: format!("the journal of {}", self.url()),
-                        line: number,
-                        bytes: raw.len() as u64,
-                        reason: error.to_string(),
-                        is_aside: false,
-                    });
-                    Ok(())
-                }
-            }
-        })?;
-        Damage::join(&mut damage, unreadable);
-        Ok(damage)
+        by_reading::records(
+            &self.url(),
+            &|text| self.read_records_raw(session_id, text),
+            &|raw| Ok(by_reading::record(raw)),
+            visit,
+        )
     }
 
     /// The hold on `session_id`: its user and reason; `None` if it is not held.

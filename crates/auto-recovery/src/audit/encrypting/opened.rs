@@ -13,7 +13,7 @@ use crate::audit::sealing::SealStore;
 use crate::audit::{
     Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
     ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery,
-    SessionSummary, StoredEntry, TrailDigest,
+    SessionSummary, StoredEntry, TrailDigest, by_reading,
 };
 use crate::encryption::boxes::ELSEWHERE;
 use crate::entry::RecoveryAuditEntry;
@@ -216,30 +216,15 @@ impl<S: std::ops::Deref<Target = dyn AuditStore> + Send + Sync> AuditStore for O
         session_id: Option<&str>,
         visit: &mut dyn FnMut(JournalRecord) -> Result<()>,
     ) -> Result<Vec<Damage>> {
-        let mut unreadable = Vec::new();
-        let mut number = 0;
-        let mut damage = self.store.read_records_raw(session_id, &mut |raw| {
-            number += 1;
-            let read = match ClosedRecord::read(raw) {
-                None => serde_json::from_slice(raw).map_err(|error| error.to_string()),
-                Some(closed) => self.record_of(closed)?,
-            };
-            match read {
-                Ok(record) => visit(record),
-                Err(reason) => {
-                    unreadable.push(Damage {
-                        place: format!("the journal of {}", self.url()),
-                        line: number,
-                        bytes: raw.len() as u64,
-                        reason,
-                        is_aside: false,
-                    });
-                    Ok(())
-                }
-            }
-        })?;
-        Damage::join(&mut damage, unreadable);
-        Ok(damage)
+        by_reading::records(
+            &self.url(),
+            &|text| self.store.read_records_raw(session_id, text),
+            &|raw| match ClosedRecord::read(raw) {
+                None => Ok(by_reading::record(raw)),
+                Some(closed) => self.record_of(closed),
+            },
+            visit,
+        )
     }
 
     fn held(&self, session_id: &str) -> Result<Option<SessionHeld>> {
