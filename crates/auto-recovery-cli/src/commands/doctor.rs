@@ -148,12 +148,21 @@ fn files(settings: &Settings) -> impl Iterator<Item = Check> {
 fn store(context: &Context) -> Check {
     let store = &context.settings.store;
     let shown = format!("{} ({})", store.value, store.origin);
+    let state_dir = &context.settings.state_dir.value;
+    let path = store.value.path();
+    let is_in_state =
+        check_room(state_dir).is_err() && path.is_some_and(|path| path.starts_with(state_dir));
     let wrong = |error: &Error| {
         let says = format!("{shown}: {}", hints::chain(error));
-        let way = "name another one with --store, RECOVER_STORE or `store` in your own config.toml";
+        let way = match is_in_state {
+            true => "it lies in the state directory: mend that, below",
+            false => {
+                "name another one with --store, RECOVER_STORE or `store` in your own config.toml"
+            }
+        };
         Check::wrong("store", says, way)
     };
-    if let Some(path) = store.value.path() {
+    if let Some(path) = path {
         let dir = match path.is_file() {
             true => path.parent().unwrap_or(path),
             false => path,

@@ -92,12 +92,14 @@ pub(crate) fn asked_for(
             workspace.display(),
             store.url()
         ),
-        Newest::Nothing => format!(
-            "no sessions yet in {}; `recover run -- CMD` records one when CMD fails",
-            store.url()
-        ),
+        Newest::Nothing => none_yet(&store.url()),
     };
     Err(Error::new(ErrorKind::NotFound, context))
+}
+
+/// What is said where the store at `url` has no session.
+pub(crate) fn none_yet(url: &str) -> String {
+    format!("no sessions yet in {url}; `recover run -- CMD` records one when CMD fails")
 }
 
 /// The newest session of `store` that `scope` lets count, for a command in `workspace`.

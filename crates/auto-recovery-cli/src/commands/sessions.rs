@@ -7,7 +7,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::{OutcomeWord, SessionsArgs};
 use crate::commands::outcome::{outcome_name, outcome_tone};
-use crate::commands::session::distinct_ids;
+use crate::commands::session::{self, distinct_ids};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Printer, Table, shell_words, short_age};
@@ -146,9 +146,7 @@ fn nothing_found(store: &dyn AuditStore, listing: &Listing) -> Result<String> {
     let url = store.url();
     let any = store.read_session_page(&SessionQuery::default(), None, 1)?;
     Ok(match (&listing.workspace, any.sessions.is_empty()) {
-        (_, true) => {
-            format!("no sessions yet in {url}; `recover run -- CMD` records one when CMD fails")
-        }
+        (_, true) => session::none_yet(&url),
         (Some(workspace), false) if listing.outcome.is_none() => format!(
             "no session of this workspace, {workspace}, in {url}; `recover sessions --all` lists \
              those of others"

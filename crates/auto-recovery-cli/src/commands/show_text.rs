@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use auto_recovery::RecoveryAuditEntry;
 use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{AttemptStarted, FailureDetected};
+use auto_recovery::detect::NO_RULE;
 use auto_recovery::escape::strip_escapes;
 use auto_recovery::report::particulars;
 
@@ -72,7 +73,10 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>, now: SystemTi
         facts.add("failure", failure(detected));
         facts.add(
             "kind",
-            format!("{} (rule {})", detected.category, detected.rule),
+            match detected.rule == NO_RULE {
+                true => format!("{}: no rule knows it", detected.category),
+                false => format!("{} (rule {})", detected.category, detected.rule),
+            },
         );
         for skipped in &detected.skipped {
             facts.add("not tried", skipped);
@@ -81,9 +85,14 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>, now: SystemTi
     match evidence.session_finished() {
         Some(finished) => {
             let outcome = outcome_name(finished.outcome);
+            let cure = cure(&finished.reason);
             // A reason that says the outcome says it better.
-            let says_it = finished.reason.starts_with(outcome);
-            let outcome = if says_it { &finished.reason } else { outcome };
+            let says_it = finished.reason.starts_with(outcome) || cure.is_some();
+            let outcome = match cure {
+                Some(strategy) => format!("{outcome} by {strategy}"),
+                None if says_it => finished.reason.clone(),
+                None => outcome.to_owned(),
+            };
             let tries = counted(*total, "attempt");
             let took = human_seconds(finished.duration_seconds);
             let flaky = if finished.flaky { " (flaky)" } else { "" };
@@ -106,6 +115,12 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>, now: SystemTi
         );
     }
     facts.render()
+}
+
+/// The strategy that cured, where that is all that `reason` says.
+fn cure(reason: &str) -> Option<&str> {
+    let strategy = reason.strip_prefix("Recovered using ")?;
+    strategy.strip_suffix(" strategy")
 }
 
 /// Renders an attempt that has no end on record.
@@ -151,12 +166,21 @@ pub(crate) fn attempt(
         let failure = format!("{}: {}", entry.error_type, entry.error_message);
         add("failure", &failure);
     }
-    add("changes", &entry.changes_made.join("; "));
+    let action = evidence.started(number).map(|started| &*started.action);
+    let changes = entry.changes_made.iter().filter(|change| {
+        let ran = change.strip_prefix("ran `");
+        action.is_none() || ran.and_then(|ran| ran.strip_suffix('`')) != action
+    });
+    let changes: Vec<_> = changes.map(|change| &**change).collect();
+    add("changes", &changes.join("; "));
     if diff.is_none() {
         add("files", &entry.files_modified.join(", "));
     }
     add("result", &entry.recovery_message);
-    add("next", next_of(entry));
+    // Of a cure it says nothing more.
+    if entry.next_action != "complete" {
+        add("next", next_of(entry));
+    }
     if let Some(finished) = evidence.finished(number) {
         for one in particulars(finished) {
             add(one.short_name, &one.says);

@@ -85,14 +85,16 @@ fn text(
         "attempts",
         format!("{total_attempts}: {successful_attempts} cured, {failed_attempts} failed"),
     );
-    facts.add("success rate", format!("{success_rate:.2} %"));
+    if *total_attempts > 0 {
+        facts.add("success rate", format!("{success_rate:.2} %"));
+    }
     facts.add("strategies", counts(strategies_used));
     match failure {
         Some(failure) => facts.add("failure", failure),
         None => facts.add("error types", counts(error_type_distribution)),
     }
     facts.add(
-        "time",
+        "spent",
         format!(
             "{} in all, {} on average",
             human_seconds(*total_duration_seconds),

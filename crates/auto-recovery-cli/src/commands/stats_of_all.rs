@@ -9,6 +9,7 @@ use auto_recovery::statistics::{
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::{self, StatsArgs};
+use crate::commands::session;
 use crate::commands::stats_text::{counts, when};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -22,6 +23,15 @@ pub(super) fn stats_of_all(context: &Context, args: StatsArgs) -> Result<Exit> {
     let (aggregates, damage) = store.read_aggregate(&query)?;
     if printer.json {
         printer.json(&aggregates.document(&query)?)?;
+        printer.damage(&damage);
+        return Ok(Exit::OK);
+    }
+    if aggregates.total.sessions == 0 {
+        let url = store.url();
+        printer.note(match query == AggregateQuery::default() {
+            true => session::none_yet(&url),
+            false => format!("no such session in {url}; `recover sessions` lists every one"),
+        });
         printer.damage(&damage);
         return Ok(Exit::OK);
     }
@@ -189,17 +199,17 @@ fn facts(of: &AggregateStatistics, now: SystemTime, columns: Option<u16>) -> Str
             of.total_attempts, of.successful_attempts, of.failed_attempts, of.flaky_attempts
         ),
     );
-    facts.add(
-        "success rate",
-        format!(
+    if of.total_attempts > 0 {
+        let rate = format!(
             "{:.2} %, with 95 % confidence from {:.2} to {:.2} %",
             of.success_rate, of.success_rate_low, of.success_rate_high
-        ),
-    );
+        );
+        facts.add("success rate", rate);
+    }
     facts.add("strategies", counts(&of.strategies_used));
     facts.add("error types", counts(&of.error_type_distribution));
     facts.add(
-        "time",
+        "spent",
         format!(
             "{} in all, {} on average",
             human_seconds(of.total_duration_seconds),

@@ -93,15 +93,20 @@ fn trust_content(context: &Context, file: &SourceFile) -> Result<Exit> {
 
 fn trust_workspace(context: &Context) -> Result<Exit> {
     let workspace = &context.settings.workspace;
-    let changed = list(context).add(workspace, &*context.host)?;
     let root = workspace.display();
+    // What nobody has read yet is trusted by nobody.
+    if found_path(context)?.is_none() {
+        let text = format!(
+            "there is no {PROJECT_FILE} in {root} to trust: `recover init` writes one, or `recover \
+             trust` comes after the file"
+        );
+        return Err(Error::new(ErrorKind::NotFound, text));
+    }
+    let changed = list(context).add(workspace, &*context.host)?;
     let said = match changed {
         true => format!(
-            "{root} is trusted: {} used whole · `recover trust --revoke` takes it back",
-            match workspace.join(PROJECT_FILE).exists() {
-                true => "its recover.toml is",
-                false => "there is no recover.toml yet, and one will be",
-            }
+            "{root} is trusted: its {PROJECT_FILE} is used whole · `recover trust --revoke` takes \
+             it back"
         ),
         false => format!("{root} was trusted already"),
     };

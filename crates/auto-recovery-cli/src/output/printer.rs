@@ -295,6 +295,9 @@ fn way_out(error: &Error) -> Option<&'static str> {
                     "make room there, or name another place (RECOVER_STATE_DIR keeps the state, \
                      --store the record)",
                 ),
+                io::ErrorKind::NotADirectory => {
+                    Some("`recover doctor` says what is wrong and how to go on")
+                }
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Some(
                     "make it accessible to you, or name another place (RECOVER_STATE_DIR keeps \
                      the state, --store the record)",

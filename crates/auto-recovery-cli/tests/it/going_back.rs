@@ -426,7 +426,9 @@ fn a_recovery_that_was_flaky_is_shown_as_one() {
     assert_eq!(run.code, 0, "{run:?}");
     let shown = machine.recover(&["show"]);
     assert!(
-        shown.stdout.contains("recovered (flaky), 1 attempt"),
+        shown
+            .stdout
+            .contains("recovered by retry (flaky), 1 attempt"),
         "{shown:?}"
     );
 }

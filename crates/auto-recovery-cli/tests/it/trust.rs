@@ -282,12 +282,14 @@ fn what_git_takes_for_safe_is_trusted() {
 }
 
 #[test]
-fn a_file_that_is_not_there_yet_is_not_said_to_be_used() {
+fn a_file_that_is_not_there_is_not_trusted_whatever_will_be_in_it() {
     let machine = Machine::new();
     let run = machine.recover(&["trust"]);
-    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(run.code, 1, "{run:?}");
     assert!(
-        run.stderr.contains("there is no recover.toml yet"),
+        run.stderr.contains("there is no recover.toml in"),
         "{run:?}"
     );
+    let list = machine.recover(&["trust", "--list"]);
+    assert_eq!(list.stdout, "", "{list:?}");
 }

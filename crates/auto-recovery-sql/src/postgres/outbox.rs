@@ -131,6 +131,9 @@ impl Outbox {
             return error;
         };
         let waiting = spool.waiting();
+        if waiting == 0 {
+            return error.context("read the audit trail");
+        }
         let text = format!(
             "read the audit trail: {} {} in {} until the server is back",
             counted(waiting, "entry"),

@@ -31,8 +31,8 @@ const REASON_LINES_ABOVE: usize = 10;
 /// Lines below a headline that are searched for its reason.
 const REASON_LINES_BELOW: usize = 12;
 
-/// The name given as the rule when none decided.
-const NO_RULE: &str = "none";
+/// What stands for a rule where none knows the failure.
+pub const NO_RULE: &str = "none";
 
 /// The rules' error type for a missing file.
 const MISSING_FILE: &str = "MissingFile";

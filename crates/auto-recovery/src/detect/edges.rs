@@ -61,6 +61,10 @@ pub(super) fn last_line(text: &[u8]) -> Option<String> {
         if line.starts_with(CUT_NOTICE) {
             continue;
         }
+        if let Some(above) = above_announcement(undecorated(line), rest) {
+            rest = above;
+            continue;
+        }
         if !repeats_exit(undecorated(line)) {
             return Some(shown(line));
         }
@@ -77,11 +81,38 @@ pub(super) fn last_filled(text: &[u8]) -> Option<Range<usize>> {
     Some(start..end)
 }
 
+/// What stands above the announcement that `line` ends, if it ends one: a runner of scripts says
+/// which script it starts, and its command, before anything can go wrong.
+fn above_announcement<'a>(line: &[u8], above: &'a [u8]) -> Option<&'a [u8]> {
+    let name = last_filled(above)?;
+    let name_line = undecorated(line_at(&above[..name.end], name.start));
+    let is_one = match line.get(..2)? {
+        // npm and pnpm: `> shop@1.0.0 test`, `> jest`.
+        b"> " => name_line.starts_with(b"> "),
+        // Yarn 1: `yarn run v1.22.22`, `$ jest`.
+        b"$ " => name_line.starts_with(b"yarn run v"),
+        _ => false,
+    };
+    is_one.then(|| &above[..name.start])
+}
+
+/// Beginnings of lines that say no more than that a command ended with a code.
+const REPEATS_EXIT: [&[u8]; 9] = [
+    b"exit status ",
+    b"Process completed with exit code",
+    b"make: *** [",
+    b"error Command failed with exit code ",
+    b"info Visit https://yarnpkg.com/",
+    b"ELIFECYCLE  Command failed with exit code ",
+    b"error: script \"",
+    b"error: Recipe `",
+    b"task: Failed to run task ",
+];
+
 /// Whether the line says no more than that a command ended with a code.
 fn repeats_exit(line: &[u8]) -> bool {
-    line.starts_with(b"exit status ")
-        || line.starts_with(b"Process completed with exit code")
-        || line.starts_with(b"make: *** [")
+    let line = line.trim_ascii_start();
+    REPEATS_EXIT.iter().any(|start| line.starts_with(start))
 }
 
 #[cfg(test)]
@@ -100,5 +131,24 @@ mod tests {
             Some("it broke"),
         );
         check("[recover: 7 bytes of stderr were cut here]\n", None);
+        check("\n> x@1.0.0 test\n> exit 4\n\n", None);
+        check("\n> x@1.0.0 test\n> jest\n\nit broke\n", Some("it broke"));
+        check(
+            "it broke\n\n> x@1.0.0 posttest\n> exit 4\n",
+            Some("it broke"),
+        );
+        check(
+            "yarn run v1.22.22\n$ exit 4\nerror Command failed with exit code 4.\n",
+            Some("error Command failed with exit code 4."),
+        );
+        check("> 3 | it broke\n", Some("> 3 | it broke"));
+        check(
+            "it broke\n ELIFECYCLE  Command failed with exit code 4.\n",
+            Some("it broke"),
+        );
+        check(
+            "it broke\nerror: Recipe `test` failed on line 2 with exit code 4\n",
+            Some("it broke"),
+        );
     }
 }

@@ -30,7 +30,7 @@ mod whose;
 mod words;
 
 pub use batch::{BatchInput, BatchOutput};
-pub use detector::{Detection, Explained, TellingLine, detect, explain};
+pub use detector::{Detection, Explained, NO_RULE, TellingLine, detect, explain};
 pub use findings::{FILES_MAX, files_of};
 pub use observation::Observation;
 pub use retry_after::retry_after;

@@ -96,6 +96,8 @@ pub enum RunEvent<'a> {
     },
     /// The other recovery ended, and the command passes now.
     PassedAfterWaiting,
+    /// A dry run's command passes: there is nothing to plan.
+    NothingToPlan,
     /// A step of the recovery.
     Step(&'a Event<'a>),
     /// It is cured.

@@ -171,6 +171,9 @@ impl Run {
                 if let Some(leftover) = &leftover {
                     leftover.warn(&self);
                 }
+                if self.runner.request.mode == Mode::DryRun {
+                    self.observe(&RunEvent::NothingToPlan);
+                }
                 return Ok(self.passed());
             }
             Ran::Late(failed) => return Ok(self.late(&failed)),

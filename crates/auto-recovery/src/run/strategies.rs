@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::detect::NO_RULE;
 use crate::error::Result;
 use crate::manager::PlannedStrategy;
 use crate::recipe::Situation;
@@ -22,9 +23,6 @@ use crate::tier::RecipeRef;
 /// Output of a run in which a recipe looks for announced commands, half of it at either end: 256
 /// KiB is far more than task runners print around one command.
 const SITUATION_BYTES_MAX: usize = 256 * 1024;
-
-/// The rule on record where no rule told the failure.
-const NO_RULE: &str = "none";
 
 /// What is tried against `failed` under `policy`.
 pub(super) fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<RunPlan> {

@@ -320,6 +320,7 @@ impl RunObserver for Narrator {
                 "another recovery works here ({holder}); waiting for it · --no-wait refuses instead"
             )),
             RunEvent::PassedAfterWaiting => self.say("the command passes now"),
+            RunEvent::NothingToPlan => self.say("the command passes: nothing would be tried"),
             RunEvent::Step(event) => self.step(event),
             RunEvent::Recovered { .. } => self.recovered(event),
             RunEvent::NotRecovered { .. } => self.not_recovered(event),
