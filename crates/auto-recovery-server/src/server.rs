@@ -167,7 +167,7 @@ pub fn router(server: &Server) -> Router {
         .route("/login", get(http::login_form).post(http::login))
         .route("/logout", post(http::leave))
         .route("/assets/style.css", get(pages::style))
-        .route("/assets/live.js", get(pages::script))
+        .route("/assets/{name}", get(pages::script))
         .fallback(api::nothing)
         .method_not_allowed_fallback(api::no_such_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard))

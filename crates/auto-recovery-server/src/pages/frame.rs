@@ -95,13 +95,22 @@ fn page(title: &str, path: Option<&str>, body: Markup) -> Page {
                 title { (title) " · recover" }
                 link rel="stylesheet" href="/assets/style.css";
                 link rel="icon" href="data:,";
-                @if path == Some("/live") {
-                    script src="/assets/live.js" defer {}
+                @for name in scripts(path) {
+                    script src={ "/assets/" (name) } defer {}
                 }
             }
             body { (body) }
         }
     })
+}
+
+/// The scripts of the page `path`, in order; none where nobody is logged in.
+fn scripts(path: Option<&str>) -> &'static [&'static str] {
+    match path {
+        None => &[],
+        Some("/live") => &["page.js", "stream.js", "live.js"],
+        Some(_) => &["page.js"],
+    }
 }
 
 fn bar(current: Option<&str>) -> Markup {

@@ -58,7 +58,8 @@ fn content(events: &[Event], wanted: &Wanted, at: &str) -> Markup {
             button type="button" id="pause" hidden { "Pause" }
         }
         p id="state" role="status" aria-live="polite" { "As of now: reload for what came since." }
-        div class="wide" {
+        p id="age" aria-hidden="true" {}
+        section class="wide" aria-label="Events" tabindex="0" {
             table {
                 caption { "Events, the newest first" }
                 thead {

@@ -69,7 +69,7 @@ pub(super) fn encoded(text: &str) -> String {
 /// A table of sessions.
 pub(super) fn sessions(caption: &str, sessions: &[SessionSummary]) -> Markup {
     html! {
-        div class="wide" {
+        section class="wide" aria-label=(caption) tabindex="0" {
             table {
                 caption { (caption) }
                 thead {

@@ -40,7 +40,7 @@ pub(crate) async fn session(
     let encoded = pieces::encoded(&id);
     let main = html! {
         div id="content" { (PreEscaped(body)) }
-        p {
+        nav aria-label="As data" {
             "As data: "
             a href={ "/api/v1/sessions/" (encoded) "/entries" } { "entries" } ", "
             a href={ "/api/v1/sessions/" (encoded) "/journal" } { "journal" } ", "

@@ -90,7 +90,7 @@ fn table(query: &AggregateQuery, sums: &Aggregates) -> Markup {
     let everything = query.by.iter().map(|_| None);
     let total: Vec<Option<String>> = everything.collect();
     html! {
-        div class="wide" {
+        section class="wide" aria-label="Attempts and sessions" tabindex="0" {
             table {
                 caption { "Attempts and sessions" }
                 thead {

@@ -30,10 +30,10 @@ impl Answer {
 }
 
 fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
-    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
     lines
         .find(|(one, _)| one.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
+        .map(|(_, value)| value.trim())
 }
 
 /// A connection to `address`.
@@ -67,6 +67,9 @@ pub(crate) fn ask(address: SocketAddr, line: &str, headers: &[&str], body: &[u8]
         while let Some(piece) = read_chunk(&mut reader) {
             body.extend(piece);
         }
+    } else if let Some(length) = header(&head, "content-length") {
+        body.resize(length.parse().unwrap(), 0);
+        reader.read_exact(&mut body).unwrap();
     } else {
         reader.read_to_end(&mut body).unwrap();
     }

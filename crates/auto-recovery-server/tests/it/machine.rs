@@ -1,6 +1,6 @@
 //! A store, its state, and a server over it that can be ended and started again.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -12,7 +12,7 @@ use auto_recovery::host::SystemHost;
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::report::NothingKept;
-use auto_recovery_server::{Server, ServerOptions};
+use auto_recovery_server::{Leftovers, Server, ServerOptions};
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
@@ -20,6 +20,9 @@ use crate::client::{Answer, LONG, Stream, ask};
 
 /// The signal that ends a server.
 const SIGTERM: i32 = 15;
+
+/// Any port of this machine.
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Which store it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +79,15 @@ impl Machine {
 
     /// A server, or why there is none.
     pub(crate) fn try_start(&self) -> auto_recovery::Result<Running> {
+        self.try_start_with(Arc::new(NothingKept), ANY)
+    }
+
+    /// The same over sessions that left something beside their record, at `listen`.
+    fn try_start_with(
+        &self,
+        leftovers: Arc<dyn Leftovers>,
+        listen: SocketAddr,
+    ) -> auto_recovery::Result<Running> {
         let interrupt = Arc::new(Interrupt::new().unwrap());
         let host = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
         let store = self.store_for(Arc::clone(&host));
@@ -84,10 +96,9 @@ impl Machine {
             token_file: Some(self.token_file()),
             public_url: None,
         };
-        let server = Server::open(store, Arc::new(NothingKept), host, &options)?;
+        let server = Server::open(store, leftovers, host, &options)?;
         let (told, listening) = channel();
         let thread = std::thread::spawn(move || {
-            let listen = SocketAddr::from(([127, 0, 0, 1], 0));
             let tell = |server: &Server, address| {
                 told.send((address, server.login_path())).unwrap();
             };
@@ -109,7 +120,20 @@ impl Machine {
 
     /// A server that has read the store.
     pub(crate) fn start(&self) -> Running {
-        let running = self.try_start().unwrap();
+        self.start_with(Arc::new(NothingKept))
+    }
+
+    /// The same over sessions that left something beside their record.
+    pub(crate) fn start_with(&self, leftovers: Arc<dyn Leftovers>) -> Running {
+        Self::ready(self.try_start_with(leftovers, ANY).unwrap())
+    }
+
+    /// A server that has read the store, where another was.
+    pub(crate) fn start_at(&self, address: SocketAddr) -> Running {
+        Self::ready(self.try_start_with(Arc::new(NothingKept), address).unwrap())
+    }
+
+    fn ready(running: Running) -> Running {
         while running.ask("GET /readyz", &[]).status != 200 {
             std::thread::yield_now();
         }

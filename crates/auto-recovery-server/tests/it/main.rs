@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api;
+mod browser;
 mod client;
 mod connections;
 mod doors;
 mod events;
 mod feed;
+mod hostile;
 mod machine;
 mod pages;

@@ -1,20 +1,9 @@
 //! The pages, with whatever others may have written in every field.
 
-use auto_recovery::audit::{
-    AuditStore, JournalEvent, SessionFinished, SessionOutcome, SessionStarted,
-};
+use auto_recovery::audit::{JournalEvent, SessionFinished, SessionOutcome};
 
+use crate::hostile::{HOSTILE, fill};
 use crate::machine::{Kind, Machine, entry, started};
-
-const HOSTILE: [&str; 7] = [
-    "</script><img src=x onerror=alert(1)>",
-    "\"'><svg onload=alert(1)>",
-    "\u{1b}[31mred\u{1b}]0;title\u{7}",
-    "\u{202e}gnp.exe\u{2066}",
-    "nul\0nul\r\nSet-Cookie: x=1",
-    "&lt;b&gt; {{7*7}} ${7*7}",
-    "javascript:alert(1)",
-];
 
 #[test]
 fn hostile_text_is_text_on_every_page() {
@@ -23,8 +12,8 @@ fn hostile_text_is_text_on_every_page() {
         let store = machine.store();
         let server = machine.start();
         let mut stream = server.lines("/api/v1/events");
-        let sessions = fill(&*store);
-        for _ in 0..2 * HOSTILE.len() {
+        let (sessions, events) = fill(&*store);
+        for _ in 0..events {
             stream.row().unwrap();
         }
         let mut paths = [
@@ -61,41 +50,7 @@ fn hostile_text_is_text_on_every_page() {
     }
 }
 
-/// Records a session for each hostile text, and returns their ids.
-fn fill(store: &dyn AuditStore) -> Vec<String> {
-    let mut sessions = Vec::new();
-    for (number, text) in HOSTILE.iter().enumerate() {
-        let id: String = text.chars().filter(|c| !c.is_control()).collect();
-        let text = (*text).to_owned();
-        let begins = SessionStarted {
-            command: Some(vec![text.clone(), text.clone()]),
-            cwd: Some(text.clone()),
-            workspace: Some(text.clone()),
-            project: Some(text.clone()),
-            host: Some(text.clone()),
-            user: Some(text.clone()),
-            pid: 1,
-            version: text.clone(),
-        };
-        store
-            .record(Some(&id), JournalEvent::SessionStarted(begins))
-            .unwrap();
-        let mut bad = entry(&id, number as u64 + 1);
-        bad.entry.error_type = text.clone();
-        bad.entry.strategy = text.clone();
-        bad.entry.error_message = text.clone();
-        bad.entry.recovery_message = text.clone();
-        bad.entry.next_action = text.clone();
-        bad.entry.changes_made = vec![text.clone()];
-        bad.entry.files_modified = vec![text.clone()];
-        bad.entry.timestamp = text;
-        store.append(vec![bad]).unwrap();
-        sessions.push(id);
-    }
-    sessions
-}
-
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }
 
@@ -114,9 +69,11 @@ fn harmless(path: &str, page: &str) {
         assert!(!page.contains(bad), "{path}: {bad:?} in {page}");
     }
     let scripts = page.matches("<script").count();
-    let own = page
-        .matches("<script src=\"/assets/live.js\" defer></script>")
-        .count();
+    let own = ["page", "stream", "live"].map(|name| {
+        let script = format!("<script src=\"/assets/{name}.js\" defer></script>");
+        page.matches(&script).count()
+    });
+    let own = own.iter().sum::<usize>();
     assert_eq!(scripts, own, "{path}");
     assert!(
         !page.contains(" style="),
