@@ -15,9 +15,11 @@ mod http;
 mod leftovers;
 mod live;
 mod metrics;
+mod outbound;
 mod pages;
 mod server;
 
 pub use http::serve;
 pub use leftovers::Leftovers;
+pub use outbound::OutboundUrl;
 pub use server::{Server, ServerOptions, router};
