@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::feed::{Database, Following, Standing};
 use crate::http::{Access, Problem};
 use crate::leftovers::Leftovers;
+use crate::otlp::Sent;
 
 /// Calls of the store at once, and exports, which take long.
 const STORE_CALLS_MAX: usize = 8;
@@ -40,6 +41,8 @@ pub(crate) struct App {
     /// Held by whoever looks whether entries are there and adds those that are not.
     pub(crate) ingests: Arc<tokio::sync::Mutex<()>>,
     calls: Semaphore,
+    /// How the sending of traces goes, if they are sent.
+    pub(crate) sent: Option<Arc<Sent>>,
 }
 
 impl App {
@@ -63,7 +66,13 @@ impl App {
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             ingests: Arc::default(),
             calls: Semaphore::new(STORE_CALLS_MAX),
+            sent: None,
         }
+    }
+
+    /// The same, which knows how the sending of traces goes.
+    pub(crate) fn sending(self, sent: Option<Arc<Sent>>) -> Self {
+        Self { sent, ..self }
     }
 
     /// The store.

@@ -15,11 +15,13 @@ mod http;
 mod leftovers;
 mod live;
 mod metrics;
+mod otlp;
 mod outbound;
 mod pages;
 mod server;
 
 pub use http::serve;
 pub use leftovers::Leftovers;
+pub use otlp::OtlpOptions;
 pub use outbound::OutboundUrl;
 pub use server::{Server, ServerOptions, router};

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -12,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use crate::app::App;
 use crate::feed::Standing;
 use crate::http::Problem;
+use crate::otlp::Sent;
 
 /// The counters of the feed, each with its help.
 const COUNTERS: [(&str, &str); 5] = [
@@ -76,6 +78,9 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
         head(&mut text, name, help, "gauge");
         line(&mut text, name, value);
     }
+    if let Some(sent) = &app.sent {
+        sending(&mut text, sent, newest);
+    }
     head(
         &mut text,
         "recover_build_info",
@@ -89,6 +94,42 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
     );
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// How the sending of traces goes.
+fn sending(text: &mut String, sent: &Sent, newest: i64) {
+    let number = |of: &AtomicU64| i64::try_from(of.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+    let is_up = i64::from(sent.is_up.load(Ordering::Relaxed));
+    let name = "recover_otlp_requests_total";
+    head(
+        text,
+        name,
+        "Requests to the receiver of traces, since the start.",
+        "counter",
+    );
+    for (result, count) in [("taken", &sent.taken), ("refused", &sent.refused)] {
+        line(
+            text,
+            &format!("{name}{{result=\"{result}\"}}"),
+            as_f64(number(count)),
+        );
+    }
+    let gauges = [
+        (
+            "recover_otlp_up",
+            "Whether the receiver of traces answered last.",
+            is_up,
+        ),
+        (
+            "recover_otlp_waiting",
+            "Events that were not sent yet.",
+            (newest - number(&sent.seq)).max(0),
+        ),
+    ];
+    for (name, help, value) in gauges {
+        head(text, name, help, "gauge");
+        line(text, name, as_f64(value));
+    }
 }
 
 fn head(text: &mut String, name: &str, help: &str, kind: &str) {

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::feed::{Database, Following, Standing, follow};
 use crate::http::{self, Access, guard};
 use crate::leftovers::Leftovers;
+use crate::otlp::{Exporter, OtlpOptions};
 use crate::{api, health, live, metrics, pages};
 
 /// Threads that answer. What blocks has threads of its own.
@@ -37,6 +38,8 @@ pub struct ServerOptions {
     pub token_file: Option<PathBuf>,
     /// The address under which browsers reach it, if not its own: `https://recover.example.org`.
     pub public_url: Option<String>,
+    /// Where traces and logs go, if anywhere.
+    pub otlp: Option<OtlpOptions>,
 }
 
 /// A server over a store.
@@ -44,6 +47,7 @@ pub struct Server {
     app: Arc<App>,
     shutdown: watch::Sender<bool>,
     new_token: Option<String>,
+    exporter: Option<Exporter>,
 }
 
 impl Server {
@@ -76,11 +80,19 @@ impl Server {
             is_over: AtomicBool::new(false),
         };
         let (shutdown, is_over) = watch::channel(false);
-        let app = App::new(Arc::new(following), access, leftovers, called, is_over);
+        let following = Arc::new(following);
+        let exporter = options.otlp.as_ref().map(|otlp| {
+            let public_url = options.public_url.as_deref();
+            Exporter::new(Arc::clone(&following), otlp, public_url)
+        });
+        let exporter = exporter.transpose()?;
+        let sent = exporter.as_ref().map(Exporter::sent);
+        let app = App::new(following, access, leftovers, called, is_over).sending(sent);
         Ok(Self {
             app: Arc::new(app),
             shutdown,
             new_token,
+            exporter,
         })
     }
 
@@ -100,7 +112,7 @@ impl Server {
     /// # Errors
     /// If nobody can listen there.
     pub fn run(
-        self,
+        mut self,
         address: SocketAddr,
         on_listening: impl FnOnce(&Self, SocketAddr),
     ) -> Result<()> {
@@ -116,6 +128,10 @@ impl Server {
         let address = address.map_err(|error| failed("listen", error))?;
         on_listening(&self, address);
         let (router, is_over) = (router(&self), self.shutdown.subscribe());
+        // No receiver holds up the end of the server: this thread is not waited for.
+        if let Some(exporter) = self.exporter.take() {
+            std::thread::spawn(move || exporter.run());
+        }
         let following = &*self.app.following;
         std::thread::scope(|scope| {
             scope.spawn(|| follow(following));

@@ -1,6 +1,7 @@
 //! The feed: what appears in the store, numbered in the order in which this server came to know it.
 
 mod counters;
+mod cursors;
 mod database;
 mod follow;
 mod rows;

@@ -143,7 +143,7 @@ fn bounds(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
     Ok((forgotten, select.query_row([], |row| row.get(0))?))
 }
 
-fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+pub(super) fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
     let kind: String = row.get(1)?;
     Ok(Event {
         seq: row.get(0)?,

@@ -12,7 +12,7 @@ use auto_recovery::host::SystemHost;
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::report::NothingKept;
-use auto_recovery_server::{Leftovers, Server, ServerOptions};
+use auto_recovery_server::{Leftovers, OtlpOptions, Server, ServerOptions};
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
@@ -35,6 +35,8 @@ pub(crate) enum Kind {
 pub(crate) struct Machine {
     dir: TempDir,
     kind: Kind,
+    /// Where its servers send traces.
+    pub(crate) otlp: Option<OtlpOptions>,
 }
 
 /// A server that runs.
@@ -51,6 +53,7 @@ impl Machine {
         Self {
             dir: TempDir::new().unwrap(),
             kind,
+            otlp: None,
         }
     }
 
@@ -95,6 +98,7 @@ impl Machine {
             state_dir: self.dir.path().join("state"),
             token_file: Some(self.token_file()),
             public_url: None,
+            otlp: self.otlp.clone(),
         };
         let server = Server::open(store, leftovers, host, &options)?;
         let (told, listening) = channel();

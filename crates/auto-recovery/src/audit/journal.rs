@@ -224,6 +224,12 @@ pub struct AttemptFinished {
     pub entry_id: String,
     /// Whether it cured the failure.
     pub success: bool,
+    /// How long the strategy acted, in seconds; `None` in records of older releases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act_seconds: Option<f64>,
+    /// How long the verification took, in seconds; `None` where nothing was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification_seconds: Option<f64>,
     /// Exit code of the strategy's command.
     pub strategy_exit_code: Option<i32>,
     /// Exit code of the verification.

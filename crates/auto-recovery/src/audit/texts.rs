@@ -180,6 +180,8 @@ impl<'a> Texts<'a> {
             attempt_id: _,
             entry_id: _,
             success: _,
+            act_seconds: _,
+            verification_seconds: _,
             strategy_exit_code: _,
             exit_code: _,
             signal: _,

@@ -12,7 +12,7 @@ use crate::manager::Event;
 use crate::manager::judged::{Judged, OVERFLOW, join};
 use crate::manager::step::{After, RecoveryEnd};
 use crate::manager::tree::{Acted, Before, ChangeUnderReview, Proof, Undone, Verified};
-use crate::manager::tried::{Aftermath, Confirmation, Tried, Turn, Verdict};
+use crate::manager::tried::{Aftermath, Confirmation, Times, Tried, Turn, Verdict};
 use crate::manager::under_way::Recovering;
 use crate::strategy::{Call, Did, HandlerResult, Outcome, RecoveryStrategyType, Verification};
 
@@ -93,6 +93,10 @@ impl<'m> Recovering<'m> {
         started: Duration,
     ) -> Result<Tried> {
         let outcome = self.act(turn, number);
+        let mut times = Times {
+            act: self.since(started),
+            ..Times::default()
+        };
         let acted = match self.parts.tree.as_mut() {
             Some(tree) => tree.acted()?,
             None => Acted {
@@ -100,7 +104,9 @@ impl<'m> Recovering<'m> {
                 ..Acted::default()
             },
         };
+        let acted_at = self.parts.host.monotonic();
         let mut judged = self.judge(turn, number, &outcome, &acted);
+        times.verification = judged.verification.is_some().then(|| self.since(acted_at));
         judged.tell_of_exit(turn.step.candidate.recipe.is_some(), &outcome, &acted);
         let verified = self.look_after(turn, number, &mut judged, &acted)?;
         let verification = judged.verification.unwrap_or_default();
@@ -133,7 +139,7 @@ impl<'m> Recovering<'m> {
             left_running: [outcome.left_running, verification.left_running].concat(),
             not_ended: outcome.not_ended || verification.not_ended,
             output_file: verification.output_file.or(outcome.output_file),
-            duration: Duration::ZERO,
+            times,
             after: After::NextStrategy,
         };
         self.confirm(turn, number, &mut tried)?;
@@ -148,8 +154,13 @@ impl<'m> Recovering<'m> {
             self.changed.extend(tried.files_modified.iter().cloned());
         }
         self.not_covered.extend(tried.not_covered.iter().cloned());
-        tried.duration = self.parts.host.monotonic().saturating_sub(started);
+        tried.times.all = self.since(started);
         Ok(tried)
+    }
+
+    /// The time from `moment` to now, on the host's monotonic clock.
+    fn since(&self, moment: Duration) -> Duration {
+        self.parts.host.monotonic().saturating_sub(moment)
     }
 
     /// Looks at the tree after the verification. What a failed strategy left running is ended

@@ -247,7 +247,7 @@ impl Tried {
             left_running: seen.left_running,
             not_ended: false,
             output_file: seen.output_file,
-            duration: Default::default(),
+            times: Default::default(),
             after: After::End(RecoveryEnd::Recovered),
         }
     }

@@ -96,7 +96,7 @@ impl Recovering<'_> {
             },
             changes_made: tried.changes_made.clone(),
             timestamp: timestamp(self.parts.host.now()),
-            duration_seconds: seconds(tried.duration),
+            duration_seconds: seconds(tried.times.all),
             message: tried.message.clone(),
         };
         let is_rollback = turn.step.candidate.kind == RecoveryStrategyType::Rollback;
@@ -198,6 +198,8 @@ fn finished(appended: Appended, attempt_id: &str, tried: &Tried) -> AttemptFinis
         attempt_id: attempt_id.to_owned(),
         entry_id: appended.entry_id,
         success: tried.verdict.is_cure(),
+        act_seconds: Some(seconds(tried.times.act)),
+        verification_seconds: tried.times.verification.map(seconds),
         strategy_exit_code: tried.strategy_exit_code,
         exit_code: tried.exit_code,
         signal: tried.signal,

@@ -53,8 +53,18 @@ pub(super) struct Tried {
     /// Whether something it ran could not be ended.
     pub(super) not_ended: bool,
     pub(super) output_file: Option<String>,
-    pub(super) duration: Duration,
+    pub(super) times: Times,
     pub(super) after: After,
+}
+
+/// How long an attempt and its parts took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Times {
+    /// From the beginning to the end of its undo.
+    pub(super) all: Duration,
+    pub(super) act: Duration,
+    /// `None` where nothing was verified.
+    pub(super) verification: Option<Duration>,
 }
 
 /// Verdict on an attempt: whether it is the cure, and on what evidence.
