@@ -15,8 +15,9 @@ use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::alerts::{Alerting, Watch};
 use crate::app::App;
-use crate::feed::{Database, Following, Standing, follow};
+use crate::feed::{Database, Following, Standing, dir_of, follow};
 use crate::http::{self, Access, guard};
 use crate::leftovers::Leftovers;
 use crate::{api, health, live, metrics, pages};
@@ -37,6 +38,8 @@ pub struct ServerOptions {
     pub token_file: Option<PathBuf>,
     /// The address under which browsers reach it, if not its own: `https://recover.example.org`.
     pub public_url: Option<String>,
+    /// What is watched for and who is told.
+    pub alerting: Alerting,
 }
 
 /// A server over a store.
@@ -44,6 +47,7 @@ pub struct Server {
     app: Arc<App>,
     shutdown: watch::Sender<bool>,
     new_token: Option<String>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl Server {
@@ -73,14 +77,30 @@ impl Server {
             host,
             newest: watch::Sender::new(newest),
             standing: Mutex::new(Standing::default()),
+            seen_at: Mutex::default(),
             is_over: AtomicBool::new(false),
         };
         let (shutdown, is_over) = watch::channel(false);
-        let app = App::new(Arc::new(following), access, leftovers, called, is_over);
+        let following = Arc::new(following);
+        let url = following.store.url();
+        let dirs = ["beats", "files"].map(|of| dir_of(&options.state_dir, &url, of));
+        let watch = match &options.alerting {
+            alerting if alerting.rules.is_empty() => None,
+            alerting => {
+                let of = Arc::clone(&following);
+                Some(Arc::new(Watch::new(
+                    alerting.clone(),
+                    of,
+                    dirs.clone().into(),
+                )?))
+            }
+        };
+        let app = App::new(following, access, leftovers, called, is_over);
         Ok(Self {
             app: Arc::new(app),
             shutdown,
             new_token,
+            watch,
         })
     }
 
@@ -119,6 +139,9 @@ impl Server {
         let following = &*self.app.following;
         std::thread::scope(|scope| {
             scope.spawn(|| follow(following));
+            if let Some(watch) = &self.watch {
+                scope.spawn(|| watch.run());
+            }
             scope.spawn(|| {
                 while following.host.sleep(Duration::from_secs(3600)) == Wait::Elapsed {}
                 self.shutdown.send_replace(true);

@@ -53,6 +53,7 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
     let options = ServerOptions {
         state_dir: context.settings.state_dir.value.clone(),
         token_file,
+        alerting: context.alerting(public_url.as_deref())?,
         public_url: public_url.clone(),
     };
     // What is encrypted stays closed: the server keeps what it reads in rows of its own.

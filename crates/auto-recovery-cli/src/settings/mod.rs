@@ -3,6 +3,11 @@
 //! Every value knows where it came from. Nothing below this module reads the environment or looks
 //! for files by itself.
 
+#[cfg(feature = "serve")]
+mod alerts;
+#[cfg(not(feature = "serve"))]
+#[path = "no_alerts.rs"]
+mod alerts;
 mod duration;
 mod encryption;
 mod environment;
@@ -26,6 +31,7 @@ mod trusted;
 mod untrusted;
 mod value;
 
+pub(crate) use alerts::AlertSettings;
 pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
 pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget, SealWhen};

@@ -14,9 +14,9 @@ use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    Doubt, EncryptionSettings, Environment, GithubFiles, Layer, Mistakes, Origin, Project,
-    RedactSettings, RetentionSettings, RunSettings, Setting, SourceFile, Sources, StoreUrl,
-    Trusted, Unread, Untrusted, sha256,
+    AlertSettings, Doubt, EncryptionSettings, Environment, GithubFiles, Layer, Mistakes, Origin,
+    Project, RedactSettings, RetentionSettings, RunSettings, Setting, SourceFile, Sources,
+    StoreUrl, Trusted, Unread, Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) durability: Setting<Durability>,
     /// The rules by which old trails are removed automatically.
     pub(crate) retention: RetentionSettings,
+    /// What is watched for, and who is told.
+    pub(crate) alerts: AlertSettings,
     /// What is masked in all that is kept and told.
     pub(crate) redact: RedactSettings,
     /// To whose keys private texts are encrypted, and what opens them.
@@ -125,6 +127,7 @@ impl Settings {
             state_dir,
             durability: top.durability.unwrap_or(Setting::default(Durability::Sync)),
             retention: top.retention,
+            alerts: top.alerts,
             redact: top.redact,
             encryption: top.encryption,
             color: color_setting(*color, environment.color),
