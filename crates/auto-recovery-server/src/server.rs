@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::alerts::{Alerting, Watch};
 use crate::app::App;
-use crate::feed::{Database, Following, Standing, dir_of, follow};
+use crate::feed::{Database, Following, Standing, follow};
 use crate::http::{self, Access, guard};
 use crate::leftovers::Leftovers;
 use crate::{api, health, live, metrics, pages};
@@ -82,8 +82,7 @@ impl Server {
         };
         let (shutdown, is_over) = watch::channel(false);
         let following = Arc::new(following);
-        let url = following.store.url();
-        let dirs = ["beats", "files"].map(|of| dir_of(&options.state_dir, &url, of));
+        let dirs = ["beats", "files"].map(|of| following.feed.beside(of));
         let watch = match &options.alerting {
             alerting if alerting.rules.is_empty() => None,
             alerting => {
@@ -95,7 +94,10 @@ impl Server {
                 )?))
             }
         };
-        let app = App::new(following, access, leftovers, called, is_over);
+        let rules = options.alerting.rules.iter();
+        let rules = rules.map(|rule| (rule.name.clone(), rule.check.as_str()));
+        let mut app = App::new(following, access, leftovers, called, is_over);
+        app.rules = rules.collect();
         Ok(Self {
             app: Arc::new(app),
             shutdown,
@@ -186,6 +188,7 @@ pub fn router(server: &Server) -> Router {
         .route("/sessions/{id}", get(pages::session))
         .route("/stats", get(pages::stats))
         .route("/live", get(pages::live))
+        .route("/alerts", get(pages::alerts))
         .route("/about", get(pages::about))
         .route("/login", get(http::login_form).post(http::login))
         .route("/logout", post(http::leave))
@@ -208,6 +211,9 @@ fn for_programs() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
         ("/api/v1/sessions/{id}/statistics", get(api::statistics_of)),
         ("/api/v1/stats", get(api::stats)),
         ("/api/v1/export", get(api::export)),
+        ("/api/v1/alerts", get(api::alerts)),
+        ("/api/v1/deliveries", get(api::told)),
+        ("/api/v1/heartbeats/{name}", post(api::heartbeat)),
         ("/api/v1/entries", post(api::ingest)),
         ("/openapi.json", get(api::document)),
         ("/metrics", get(metrics::metrics)),

@@ -38,6 +38,8 @@ pub(crate) struct AlertSettings {
     pub(crate) watchdog: Option<Setting<Text>>,
     /// When only what is critical is told, in UTC.
     pub(crate) quiet_hours: Option<Setting<QuietHours>>,
+    /// So many incidents in five minutes are one message.
+    pub(crate) storm: Option<Setting<u32>>,
 }
 
 /// A text that may be a secret, here or in a file.
@@ -112,6 +114,7 @@ impl AlertSettings {
             settings.link = section.parsed("link", link)?;
             settings.watchdog = text(&mut section, "watchdog", "watchdog_file", &checked_url)?;
             settings.quiet_hours = section.parsed("quiet_hours", quiet_hours)?;
+            settings.storm = section.number("storm", 2)?;
             section.finish()?;
         }
         for (name, mut section) in root.tables("notify")? {
@@ -143,12 +146,14 @@ impl AlertSettings {
             link,
             watchdog,
             quiet_hours,
+            storm,
         } = weaker;
         self.rules.extend(rules.iter().cloned());
         self.destinations.extend(destinations.iter().cloned());
         self.ca_file = self.ca_file.take().or_else(|| ca_file.clone());
         self.link = self.link.take().or_else(|| link.clone());
         self.watchdog = self.watchdog.take().or_else(|| watchdog.clone());
+        self.storm = self.storm.take().or_else(|| storm.clone());
         self.quiet_hours = self.quiet_hours.take().or_else(|| quiet_hours.clone());
     }
 
@@ -176,6 +181,7 @@ impl AlertSettings {
                 .map(|one| url(&one.value, &one.origin))
                 .transpose()?,
             quiet: self.quiet_hours.as_ref().map(|hours| hours.value),
+            storm: self.storm.as_ref().map(|storm| storm.value),
             spool,
         })
     }

@@ -36,6 +36,11 @@ pub(crate) fn is_name(name: &str) -> bool {
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if that is no name; otherwise if the file cannot be written.
 pub fn beat(state_dir: &Path, url: &str, name: &str, host: &dyn Host) -> Result<()> {
+    beat_in(&dir_of(state_dir, url, "beats"), name, host)
+}
+
+/// The same, of the store whose heartbeats are in `dir`.
+pub(crate) fn beat_in(dir: &Path, name: &str, host: &dyn Host) -> Result<()> {
     if !is_name(name) {
         let text = format!(
             "{name:?} is no name of a heartbeat: letters, digits, `.`, `_` and `-`, at most \
@@ -43,7 +48,6 @@ pub fn beat(state_dir: &Path, url: &str, name: &str, host: &dyn Host) -> Result<
         );
         return Err(Error::new(ErrorKind::InvalidInput, text));
     }
-    let dir = &dir_of(state_dir, url, "beats");
     files::make_own_dir(dir, Path::new(""), Purpose::State)
         .map_err(|error| Error::io("make the directory of heartbeats", dir, error))?;
     // What is random distinguishes two times that a clock does not.

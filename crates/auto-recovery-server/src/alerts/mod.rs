@@ -33,5 +33,10 @@ pub use look::{Alert, Alerts, Delivery, IncidentStory, Told, Try};
 pub use once::{Checked, check};
 pub use replay::{Fired, replay};
 
+pub(crate) use beats::beat_in;
+pub(crate) use look::{active, deliveries, stale};
 pub(crate) use tables::TABLES;
 pub(crate) use watch::Watch;
+
+#[cfg(test)]
+mod tests;

@@ -15,8 +15,8 @@ use super::message::Incident;
 use super::observe::{Labels, ms};
 use super::tables::{from_json, json};
 
-/// So many incidents in so short a time are a storm: one message.
-const STORM: i64 = 20;
+/// So many incidents in so short a time are a storm, unless somebody says otherwise: one message.
+const STORM: u32 = 20;
 const STORM_MS: i64 = 5 * 60 * 1000;
 
 /// Items that are held and looked at in one step.
@@ -366,7 +366,7 @@ impl Queue<'_> {
             .query_row(params![destination, change, self.now - STORM_MS], |row| {
                 row.get(0)
             })?;
-        let is_storm = lately >= STORM;
+        let is_storm = lately >= i64::from(self.alerting.storm.unwrap_or(STORM));
         let grouped = match is_storm {
             true => STORM_GROUP.to_owned(),
             false => {
@@ -376,7 +376,8 @@ impl Queue<'_> {
         };
         let mut select = self.connection.prepare_cached(
             "SELECT number FROM alert_message WHERE state = 'pending' AND destination = ?1
-             AND grouped = ?2 AND change = ?3 AND tries = 0 AND due_ms > ?4",
+             AND grouped = ?2 AND change = ?3 AND tries = 0
+                 AND (due_ms > ?4 OR created_ms = ?4)",
         )?;
         let waiting = select
             .query_row(params![destination, grouped, of_kind, self.now], |row| {
@@ -435,7 +436,8 @@ impl Queue<'_> {
     /// Takes what still waits for others into the storm.
     fn merge(&self, storm: i64, change: &str, destination: &str) -> rusqlite::Result<()> {
         let waiting = "SELECT number FROM alert_message WHERE state = 'pending' AND tries = 0
-             AND destination = ?2 AND change = ?3 AND number != ?1 AND due_ms > ?4";
+             AND destination = ?2 AND change = ?3 AND number != ?1
+             AND (due_ms > ?4 OR created_ms = ?4)";
         let values = params![storm, destination, change, self.now];
         let items = format!("UPDATE alert_item SET message = ?1 WHERE message IN ({waiting})");
         self.connection.prepare_cached(&items)?.execute(values)?;

@@ -111,6 +111,11 @@ impl Database {
         })
     }
 
+    /// The directory beside it, with what is kept besides, `of` what.
+    pub(crate) fn beside(&self, of: &str) -> PathBuf {
+        self.path.with_extension(of)
+    }
+
     /// The answer of `ask`, which reads.
     ///
     /// # Errors
