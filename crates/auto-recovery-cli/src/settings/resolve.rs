@@ -94,9 +94,8 @@ impl Settings {
             quiet: _,
             verbose: _,
         } = global;
-        let home = environment.home.as_deref();
-        let found = Workspace::find_for(&cwd, home, environment.sudo_uid)?;
-        let workspace = found.root().to_owned();
+        let (home, sudo_uid) = (environment.home.as_deref(), environment.sudo_uid);
+        let workspace = Workspace::find_for(&cwd, home, sudo_uid)?.root().to_owned();
         let named = config.as_deref().or(environment.config.as_deref());
         let mut layers = vec![
             with_store_flag(flags, store.as_ref())?,

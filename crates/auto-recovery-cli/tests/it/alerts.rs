@@ -5,13 +5,14 @@ mod killed;
 mod receiver;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use auto_recovery::Failure;
 use auto_recovery::audit::{
     AuditStore as _, FailureDetected, JournalEvent, Recorder, SessionFinished, SessionOutcome,
     SessionStarted,
 };
-use auto_recovery::host::SystemHost;
+use auto_recovery::host::{Host as _, SystemHost};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use receiver::Receiver;
 
@@ -134,7 +135,7 @@ fn a_silence_holds_back_and_an_acknowledgement_ends_an_escalation() {
     let fires = machine.recover(&["alerts", "check", "--json"]);
     assert_eq!(fires.code, 1);
     assert_eq!(receiver.count(), 1, "only the project that is not silenced");
-    let alerts = fires.json();
+    let alerts: serde_json::Value = serde_json::from_str(&fires.stdout).expect("JSON");
     let held = alerts.as_array().expect("a list").iter();
     let held = held.filter(|alert| alert["held"] == "silenced").count();
     assert_eq!(held, 1, "{alerts}");
@@ -259,13 +260,7 @@ fn a_heartbeat_overwrites_one_file_and_records_nothing() {
         "it has its time"
     );
     let host = SystemHost::new();
-    let wait = || {
-        drop(auto_recovery::host::Host::sleep(
-            &host,
-            std::time::Duration::from_millis(1100),
-        ))
-    };
-    wait();
+    host.sleep(Duration::from_millis(1100));
     assert_eq!(machine.recover(&["alerts", "check"]).code, 1);
     for _ in 0..3 {
         machine.recover(&["heartbeat", "backup"]).quiet();

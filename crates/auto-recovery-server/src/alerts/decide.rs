@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::Rule;
+use super::config::{Check, Rule};
 use super::observe::{Labels, Observed, ms};
 
 /// The state of one condition of a rule. One that is inactive is not kept.
@@ -102,54 +102,17 @@ pub(crate) fn decide(
     };
     let mut gone = Vec::new();
     for (labels, series) in all.iter_mut() {
-        let seen = holding.get(labels);
-        if let Some(seen) = seen {
-            series.observed = seen.clone();
-        }
-        match &mut series.state {
-            State::Pending { .. } if seen.is_none() => {
-                tell(labels, Change::Inactive, None, &series.observed);
-                gone.push(labels.clone());
-            }
-            State::Firing {
-                over_ms,
-                incident,
-                known_ms,
-                ..
-            } => {
-                let is_new = |known: &i64| seen.is_some_and(|seen| seen.newest_ms > *known);
-                // What somebody knows of is over for them, until there is more of it.
-                let is_on = match &rule.check {
-                    super::config::Check::Escalated => {
-                        seen.is_some() && known_ms.as_ref().is_none_or(is_new)
-                    }
-                    _ => seen.is_some(),
-                };
-                if is_on {
-                    *over_ms = None;
-                    continue;
-                }
-                let over = *over_ms.get_or_insert(now);
-                if now - over >= ms(rule.keep_firing) {
-                    tell(labels, Change::Resolved, Some(*incident), &series.observed);
-                    gone.push(labels.clone());
-                }
-            }
-            State::Pending { .. } => {}
+        if let Some((change, incident)) = series.look(rule, holding.get(labels), now) {
+            tell(labels, change, incident, &series.observed);
+            gone.push(labels.clone());
         }
     }
-    let known = |labels: &Labels| gone.contains(labels);
     for (labels, observed) in &holding {
-        if !all.contains_key(labels) && !known(labels) {
+        if !all.contains_key(labels) {
             let state = State::Pending { since_ms: now };
-            all.insert(
-                labels.clone(),
-                Series {
-                    state,
-                    observed: observed.clone(),
-                },
-            );
-            tell(labels, Change::Pending, None, observed);
+            let observed = observed.clone();
+            tell(labels, Change::Pending, None, &observed);
+            all.insert(labels.clone(), Series { state, observed });
         }
     }
     for labels in &gone {
@@ -172,4 +135,39 @@ pub(crate) fn decide(
         }
     }
     transitions
+}
+
+impl Series {
+    /// Looks whether it still holds, as it was `seen` to if so. Returns how it ends, if it does.
+    fn look(
+        &mut self,
+        rule: &Rule,
+        seen: Option<&Observed>,
+        now: i64,
+    ) -> Option<(Change, Option<u64>)> {
+        if let Some(seen) = seen {
+            self.observed = seen.clone();
+        }
+        let State::Firing {
+            over_ms,
+            incident,
+            known_ms,
+            ..
+        } = &mut self.state
+        else {
+            return seen.is_none().then_some((Change::Inactive, None));
+        };
+        // What somebody knows of is over for them, until there is more of it.
+        let is_known = |seen: &Observed| known_ms.is_some_and(|known| seen.newest_ms <= known);
+        let is_on = match &rule.check {
+            Check::Escalated => seen.is_some_and(|seen| !is_known(seen)),
+            _ => seen.is_some(),
+        };
+        if is_on {
+            *over_ms = None;
+            return None;
+        }
+        let over = *over_ms.get_or_insert(now);
+        (now - over >= ms(rule.keep_firing)).then_some((Change::Resolved, Some(*incident)))
+    }
 }

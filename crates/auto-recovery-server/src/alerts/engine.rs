@@ -16,7 +16,7 @@ use super::config::{Alerting, Check, Rule, WINDOW_MAX};
 use super::decide::{Series, Transition, decide};
 use super::facts::Facts;
 use super::observe::{Labels, observe};
-use super::queue::{self, Queue};
+use super::queue::{self, Queue, Silence};
 use super::tables::{from_json, json, number, set_number};
 use crate::feed::{Database, Event, Kind, Standing, Wanted};
 
@@ -31,6 +31,13 @@ pub(crate) struct Seen<'a> {
     pub(crate) standing: &'a Standing,
     /// How long ago all of the store was seen, in milliseconds.
     pub(crate) lag_ms: i64,
+}
+
+/// What was decided of one rule.
+struct Decided {
+    before: BTreeMap<Labels, Series>,
+    transitions: Vec<Transition>,
+    is_stale: bool,
 }
 
 /// Decides.
@@ -69,7 +76,7 @@ impl Engine {
             Ok((clock.zip(wall), cursor, next.unwrap_or(1)))
         })?;
         let (clock, cursor, next) = kept;
-        let (_, newest) = feed.bounds()?;
+        let (forgotten, newest) = feed.bounds()?;
         let mut engine = Self {
             clock: Clock::new(clock, &*host),
             cursor: cursor.unwrap_or(newest),
@@ -84,7 +91,7 @@ impl Engine {
             feed,
         };
         engine.load()?;
-        if cursor.is_none() {
+        if cursor.is_none_or(|cursor| cursor < forgotten) {
             // What was there before is looked at once: what is wrong already is wrong.
             engine.take_in_store(store)?;
         }
@@ -192,12 +199,22 @@ impl Engine {
                 self.facts.beats.entry(name.clone()).or_insert(now);
             }
         }
-        let wall = self.clock.wall(now);
         let silences = self.feed.read(queue::silences)?;
+        let decided = self.work_out(&silences, now);
+        let old = self.facts.forget(now - KEPT_MS);
+        self.write(page.next, &decided, (&silences, &old, &beats), gather_ms)?;
+        self.cursor = page.next;
+        self.facts.changed.clear();
+        self.facts.removed.clear();
+        Ok(page.has_more)
+    }
+
+    /// Works out every rule.
+    fn work_out(&mut self, silences: &[Silence], now: i64) -> Vec<Decided> {
         let mut decided = Vec::new();
         for rule in &self.alerting.rules {
             let all = self.series.entry(rule.name.clone()).or_default();
-            queue::mark_known(&silences, all);
+            queue::mark_known(silences, all);
             let before = all.clone();
             let holding = observe(rule, &self.facts, now);
             let is_stale = holding.is_none();
@@ -205,20 +222,33 @@ impl Engine {
                 Some(holding) => decide(rule, all, holding, now, &mut self.next_incident),
                 None => Vec::new(),
             };
-            decided.push((rule, before, transitions, is_stale));
+            decided.push(Decided {
+                before,
+                transitions,
+                is_stale,
+            });
         }
-        let (cursor, next) = (page.next, self.next_incident);
-        let old = self.facts.forget(now - KEPT_MS);
+        decided
+    }
+
+    /// Writes down all of it, up to the row `cursor`, and what is to be told.
+    fn write(
+        &mut self,
+        cursor: i64,
+        decided: &[Decided],
+        (silences, old, beats): (&[Silence], &[String], &BTreeMap<String, String>),
+        gather_ms: i64,
+    ) -> Result<()> {
+        let now = self.decided_ms;
+        let wall = self.clock.wall(now);
+        let next = i64::try_from(self.next_incident).unwrap_or(i64::MAX);
         let (facts, series, alerting) = (&self.facts, &self.series, &*self.alerting);
-        let stale = &mut self.stale;
-        let minute = u32::try_from(millis(wall) / 60_000 % 1440).unwrap_or_default();
-        let feed_id = &self.feed.id;
+        let (stale, feed_id) = (&mut self.stale, &self.feed.id);
         self.feed.write(|connection| {
-            save_facts(connection, facts, &old, &beats)?;
+            save_facts(connection, facts, old, beats)?;
             set_number(connection, "alert_cursor", cursor)?;
             set_number(connection, "alert_clock_ms", now)?;
             set_number(connection, "alert_wall_ms", millis(wall))?;
-            let next = i64::try_from(next).unwrap_or(i64::MAX);
             set_number(connection, "alert_next_incident", next)?;
             let mut queue = Queue {
                 connection,
@@ -226,24 +256,21 @@ impl Engine {
                 feed_id,
                 now,
                 at: timestamp(wall),
-                minute,
+                minute: u32::try_from(millis(wall) / 60_000 % 1440).unwrap_or_default(),
                 gather_ms,
-                silences: &silences,
+                silences,
             };
-            for (rule, before, transitions, is_stale) in &decided {
-                save_series(connection, &rule.name, before, &series[&rule.name])?;
-                save_stale(connection, rule, *is_stale, stale, &queue.at)?;
-                for transition in transitions {
+            for (rule, one) in alerting.rules.iter().zip(decided) {
+                save_series(connection, &rule.name, &one.before, &series[&rule.name])?;
+                save_stale(connection, rule, one.is_stale, stale, &queue.at)?;
+                for transition in &one.transitions {
                     save_transition(connection, rule, transition, (cursor, now, &queue.at))?;
                     queue.take(rule, transition)?;
                 }
                 queue.again(rule, &series[&rule.name])?;
             }
             Ok(())
-        })?;
-        self.cursor = cursor;
-        self.facts.changed.clear();
-        Ok(page.has_more)
+        })
     }
 
     fn take_in(&mut self, event: &Event, now: i64) {
@@ -300,6 +327,9 @@ fn save_facts(
             connection.prepare_cached("INSERT OR REPLACE INTO alert_session VALUES (?, ?, ?)")?;
         insert.execute(params![id, session.at_ms, json(session)])?;
     }
+    for id in &facts.removed {
+        remove_texts(connection, id)?;
+    }
     for (name, heard) in &facts.beats {
         let mut insert = connection.prepare_cached(
             "INSERT INTO alert_beat VALUES (?1, ?2, coalesce(?3, ''))
@@ -309,6 +339,29 @@ fn save_facts(
         insert.execute(params![name, heard, beats.get(name)])?;
     }
     Ok(())
+}
+
+/// Removes what incidents and messages say in the words of `session_id`. A message that still waits
+/// is written anew, without them.
+fn remove_texts(connection: &Connection, session_id: &str) -> rusqlite::Result<()> {
+    const OF_SESSION: &str = "SELECT incident FROM alert_incident, json_each(body, '$.sessions')
+         WHERE json_each.value = ?";
+    let messages = format!(
+        "UPDATE alert_message SET body = NULL WHERE number IN
+             (SELECT message FROM alert_item WHERE incident IN ({OF_SESSION}))"
+    );
+    connection
+        .prepare_cached(&messages)?
+        .execute([session_id])?;
+    let incidents = format!(
+        "UPDATE alert_incident
+         SET body = json_set(body, '$.message', '', '$.command', '', '$.tried', json('[]'))
+         WHERE incident IN ({OF_SESSION})"
+    );
+    connection
+        .prepare_cached(&incidents)?
+        .execute([session_id])
+        .map(drop)
 }
 
 fn save_series(

@@ -68,8 +68,9 @@ pub(crate) struct Facts {
     /// When each name was last heard of.
     pub(crate) beats: BTreeMap<String, i64>,
     pub(crate) ourselves: Ourselves,
-    /// Sessions that changed since they were last written.
+    /// Sessions that changed since they were last written, and those whose texts are to go.
     pub(crate) changed: BTreeSet<String>,
+    pub(crate) removed: BTreeSet<String>,
 }
 
 impl Facts {
@@ -98,9 +99,11 @@ impl Facts {
                 });
             }
             JournalEvent::SessionCleared(_) | JournalEvent::SessionPruned(_) => {
-                // What was decided stands; what is left of it is not shown any more.
+                // What was decided stands; the texts go with the trail.
                 session.message = String::new();
+                session.command = String::new();
                 session.tried.clear();
+                self.removed.insert(session_id.to_owned());
             }
             _ => return,
         }

@@ -38,21 +38,9 @@ pub(crate) struct Observed {
 
 /// The conditions of `rule` that hold at `now`; `None` if that cannot be known.
 pub(crate) fn observe(rule: &Rule, facts: &Facts, now: i64) -> Option<BTreeMap<Labels, Observed>> {
-    let ourselves = &facts.ourselves;
-    if rule.check.is_of_sessions() && !ourselves.is_current {
+    if rule.check.is_of_sessions() && !facts.ourselves.is_current {
         return None;
     }
-    let none = BTreeMap::new();
-    let one = |labels: &[(&str, &str)], summary: String| {
-        BTreeMap::from([(
-            labels_of(labels),
-            Observed {
-                summary,
-                newest_ms: now,
-                ..Observed::default()
-            },
-        )])
-    };
     Some(match &rule.check {
         Check::Escalated => escalated(facts, now),
         Check::Repeated { times, within } => repeated(rule, facts, (*times, *within), now),
@@ -77,49 +65,71 @@ pub(crate) fn observe(rule: &Rule, facts: &Facts, now: i64) -> Option<BTreeMap<L
         } => of_groups(rule, facts, *within, now, &|ended| {
             slow(ended, *longer_than, *at_least, *within)
         }),
-        Check::Heartbeat { name, every, grace } => match facts.beats.get(name) {
-            Some(heard) if now - heard > ms(*every) + ms(*grace) => one(
-                &[("heartbeat", name)],
-                format!("{name} was not heard of for {}", words(now - heard)),
-            ),
-            _ => none,
-        },
-        Check::StoreUnreachable => match &ourselves.store_away {
-            Some(why) => one(&[], format!("the store cannot be used: {why}")),
-            None => none,
-        },
-        Check::FollowLag { longer_than } => {
-            let lag = now - ourselves.current_ms;
-            match lag > ms(*longer_than) {
-                true => one(
-                    &[],
-                    format!("the store was not seen whole for {}", words(lag)),
-                ),
-                false => none,
-            }
-        }
-        Check::SpoolWaiting { longer_than } => match ourselves.spool_since_ms {
-            Some(since) if now - since > ms(*longer_than) => one(
-                &[],
-                format!("entries wait for the store for {}", words(now - since)),
-            ),
-            _ => none,
-        },
-        Check::DeliveryFailing { longer_than } => {
-            let late = ourselves.failing.iter();
-            let late = late.filter(|(_, since)| now - **since > ms(*longer_than));
-            let told = late.map(|(name, since)| {
-                let summary = format!("{name} takes nothing for {}", words(now - since));
-                let observed = Observed {
-                    summary,
-                    newest_ms: now,
-                    ..Observed::default()
-                };
-                (labels_of(&[("destination", name)]), observed)
-            });
-            told.collect()
-        }
+        _ => of_ourselves(rule, facts, now),
     })
+}
+
+/// The conditions of a rule that sessions do not decide.
+fn of_ourselves(rule: &Rule, facts: &Facts, now: i64) -> BTreeMap<Labels, Observed> {
+    let ourselves = &facts.ourselves;
+    let late = |since: i64, limit: &Duration| {
+        let late = now - since;
+        (late > ms(*limit)).then(|| words(late))
+    };
+    let nothing_more = BTreeMap::new;
+    let found = match &rule.check {
+        Check::Heartbeat { name, every, grace } => {
+            let heard = facts.beats.get(name);
+            let late = heard.and_then(|heard| late(*heard, &(*every + *grace)));
+            let labels = labels_of(&[("heartbeat", name)]);
+            late.map(|late| (labels, format!("{name} was not heard of for {late}")))
+        }
+        Check::StoreUnreachable => {
+            let why = ourselves.store_away.as_ref();
+            why.map(|why| (nothing_more(), format!("the store cannot be used: {why}")))
+        }
+        Check::FollowLag { longer_than } => {
+            let late = late(ourselves.current_ms, longer_than);
+            late.map(|late| {
+                let what = format!("the store was not seen whole for {late}");
+                (nothing_more(), what)
+            })
+        }
+        Check::SpoolWaiting { longer_than } => {
+            let since = ourselves.spool_since_ms;
+            let late = since.and_then(|since| late(since, longer_than));
+            late.map(|late| {
+                let what = format!("entries wait for the store for {late}");
+                (nothing_more(), what)
+            })
+        }
+        Check::DeliveryFailing { longer_than } => {
+            let failing = ourselves.failing.iter();
+            let told = failing.filter_map(|(name, since)| {
+                let late = late(*since, longer_than)?;
+                let labels = labels_of(&[("destination", name)]);
+                Some((
+                    labels,
+                    plain(format!("{name} takes nothing for {late}"), now),
+                ))
+            });
+            return told.collect();
+        }
+        _ => None,
+    };
+    let found = found.into_iter();
+    found
+        .map(|(labels, what)| (labels, plain(what, now)))
+        .collect()
+}
+
+/// A condition that is about no session.
+fn plain(summary: String, now: i64) -> Observed {
+    Observed {
+        summary,
+        newest_ms: now,
+        ..Observed::default()
+    }
 }
 
 /// Each kind of failure in each project for which a person is needed, and that was not cured since.

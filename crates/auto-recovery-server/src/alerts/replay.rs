@@ -157,8 +157,9 @@ fn decided(rule: &Rule, history: Vec<Happened>, since: i64, now: i64) -> Vec<Fir
         let event = happened.peek().map(|one| one.at_ms.max(at_ms + STEP_MS));
         let tick = (!all.is_empty()).then_some(at_ms + LOOK_MS);
         match [event, tick].into_iter().flatten().min() {
-            Some(next) => at_ms = next,
-            None => break,
+            // The last look is now.
+            Some(next) if at_ms < now => at_ms = next.min(now),
+            _ => break,
         }
     }
     fired

@@ -15,12 +15,11 @@ use auto_recovery::mutex::lock;
 use tempfile::TempDir;
 
 use super::clock::Clock;
-use super::config::{Alerting, Channel, Check, Destination, Label, Rule, Severity};
+use super::config::{Check, Label, Rule, Severity};
 use super::decide::{Change, decide};
 use super::facts::{Ended, Facts, Session};
 use super::observe::{Labels, Observed, observe};
 use super::{Fired, replay};
-use crate::outbound::OutboundUrl;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -64,7 +63,7 @@ impl Host for Clocks {
     }
 }
 
-fn rule(check: Check) -> Rule {
+pub(super) fn rule(check: Check) -> Rule {
     Rule {
         name: "r".to_owned(),
         check,
@@ -291,7 +290,7 @@ fn a_jump_of_the_wall_clock_is_no_time_that_passed() {
 pub(super) struct History {
     _dir: TempDir,
     pub(super) host: Arc<Clocks>,
-    pub(super) store: JsonlStore,
+    pub(super) store: Arc<JsonlStore>,
     number: u32,
 }
 
@@ -305,7 +304,7 @@ impl History {
         Self {
             _dir: dir,
             host,
-            store,
+            store: Arc::new(store),
             number: 0,
         }
     }
@@ -349,7 +348,7 @@ impl History {
     fn fired(&self, check: Check) -> Vec<Fired> {
         let now = self.host.now();
         let since = now - Duration::from_secs(40 * 24 * 3600);
-        replay(&self.store, &rule(check), since, now).unwrap()
+        replay(&*self.store, &rule(check), since, now).unwrap()
     }
 }
 
@@ -437,25 +436,4 @@ fn one_flaky_test_wakes_nobody() {
         history.pass(Duration::from_secs(8 * 3600));
     }
     assert_eq!(woken(&history), 0);
-}
-
-/// A destination that nobody listens at.
-pub(super) fn nowhere(name: &str) -> Destination {
-    let url = OutboundUrl::parse("http://127.0.0.1:1/").unwrap();
-    Destination {
-        name: name.to_owned(),
-        channel: Channel::Webhook {
-            url,
-            secrets: Vec::new(),
-        },
-    }
-}
-
-/// One rule and one destination.
-pub(super) fn alerting(check: Check) -> Alerting {
-    Alerting {
-        rules: vec![rule(check)],
-        destinations: vec![nowhere("ops")],
-        ..Alerting::default()
-    }
 }

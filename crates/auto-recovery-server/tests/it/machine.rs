@@ -12,7 +12,7 @@ use auto_recovery::host::SystemHost;
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::report::NothingKept;
-use auto_recovery_server::{Server, ServerOptions};
+use auto_recovery_server::{Alerting, Server, ServerOptions};
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
@@ -32,6 +32,8 @@ pub(crate) enum Kind {
 pub(crate) struct Machine {
     dir: TempDir,
     kind: Kind,
+    /// What is watched for.
+    pub(crate) alerting: Alerting,
 }
 
 /// A server that runs.
@@ -48,6 +50,7 @@ impl Machine {
         Self {
             dir: TempDir::new().unwrap(),
             kind,
+            alerting: Alerting::default(),
         }
     }
 
@@ -83,6 +86,7 @@ impl Machine {
             state_dir: self.dir.path().join("state"),
             token_file: Some(self.token_file()),
             public_url: None,
+            alerting: self.alerting.clone(),
         };
         let server = Server::open(store, Arc::new(NothingKept), host, &options)?;
         let (told, listening) = channel();
