@@ -67,6 +67,17 @@ impl Context {
         })
     }
 
+    /// What is watched for and who is told; `link` is the address of the server.
+    ///
+    /// # Errors
+    /// If a secret of a destination cannot be read.
+    #[cfg(feature = "serve")]
+    pub(crate) fn alerting(&self, link: Option<&str>) -> Result<auto_recovery_server::Alerting> {
+        let state_dir = &self.settings.state_dir.value;
+        let spool = store::spool_of(&self.settings.store.value, state_dir);
+        self.settings.alerts.alerting(spool, link)
+    }
+
     /// What makes the text of all that a store keeps.
     fn recorder(&self) -> Arc<Recorder> {
         let (host, redactor) = (self.host.clone(), self.redactor.clone());

@@ -81,7 +81,7 @@ fn mistakes_for(command: &Command) -> Mistakes {
         | Command::Seal(_)
         | Command::Trust(_) => Mistakes::RefusedOfUser,
         #[cfg(feature = "serve")]
-        Command::Serve(_) => Mistakes::RefusedOfUser,
+        Command::Serve(_) | Command::Alerts(_) | Command::Heartbeat(_) => Mistakes::RefusedOfUser,
         Command::Classify(_)
         | Command::Recipes(_)
         | Command::Explain(_)
@@ -133,6 +133,10 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         }
         #[cfg(feature = "serve")]
         Command::Serve(_) => unreachable!("`run` takes it, for it ends when it is told to"),
+        #[cfg(feature = "serve")]
+        Command::Alerts(args) => commands::alerts(context, args),
+        #[cfg(feature = "serve")]
+        Command::Heartbeat(args) => commands::heartbeat(context, args),
         Command::Classify(args) => commands::classify(context, args),
         Command::Recipes(args) => commands::recipes(context, args),
         Command::Explain(args) => commands::explain(context, args),

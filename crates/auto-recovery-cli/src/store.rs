@@ -3,6 +3,8 @@
 #[cfg(feature = "postgres")]
 mod postgres;
 
+#[cfg(feature = "serve")]
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use auto_recovery::Result;
@@ -13,6 +15,19 @@ use auto_recovery_sql::{SqliteOptions, SqliteStore};
 
 use crate::output::Printer;
 use crate::settings::{Setting, Settings, StoreUrl};
+
+/// The directory below `state_dir` in which entries wait for the store at `url`, if it has one.
+#[cfg(feature = "serve")]
+pub(crate) fn spool_of(url: &StoreUrl, state_dir: &Path) -> Option<PathBuf> {
+    match url {
+        #[cfg(feature = "postgres")]
+        StoreUrl::Postgres(url) => postgres::spool(state_dir, url).ok(),
+        _ => {
+            let _no_other_has_one = state_dir;
+            None
+        }
+    }
+}
 
 /// Opens `store` as `settings` say. `printer` tells what callers should know of it.
 ///

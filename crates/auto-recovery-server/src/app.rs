@@ -36,6 +36,8 @@ pub(crate) struct App {
     pub(crate) is_secure: bool,
     /// Becomes true when the server is to end.
     pub(crate) shutdown: watch::Receiver<bool>,
+    /// What is watched for: names, and what each looks for.
+    pub(crate) rules: Vec<(String, &'static str)>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
     /// Held by whoever looks whether entries are there and adds those that are not.
@@ -62,6 +64,7 @@ impl App {
             names,
             is_secure,
             shutdown,
+            rules: Vec::new(),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             ingests: Arc::default(),

@@ -7,6 +7,7 @@
 //! The thread of the feed is the only one that follows the store. All others read the feed, each by
 //! a cursor of its own, so that one that is slow costs nobody anything.
 
+mod alerts;
 mod api;
 mod app;
 mod feed;
@@ -20,6 +21,13 @@ mod outbound;
 mod pages;
 mod server;
 
+pub use alerts::{
+    Alert, Alerting, Alerts, Channel, Check, Checked, Delivery, Destination, Fired, IncidentStory,
+    Label, QuietHours, Rule, Secret, Severity, Told, Try, WINDOW_MAX, beat, check, check_key,
+    replay,
+};
+#[cfg(feature = "smtp")]
+pub use alerts::{Mail, MailTls};
 pub use http::serve;
 pub use leftovers::Leftovers;
 pub use otlp::OtlpOptions;

@@ -16,7 +16,7 @@ use crate::http::Problem;
 use crate::otlp::Sent;
 
 /// The counters of the feed, each with its help.
-const COUNTERS: [(&str, &str); 5] = [
+const COUNTERS: [(&str, &str); 6] = [
     (
         "recover_attempts_total",
         "Attempts that were recorded since this feed began.",
@@ -30,6 +30,10 @@ const COUNTERS: [(&str, &str); 5] = [
         "Sessions that ended since this feed began.",
     ),
     (
+        "recover_notifications_total",
+        "Tries to tell somebody of an alert.",
+    ),
+    (
         "recover_flaky_total",
         "Sessions that passed by a plain retry.",
     ),
@@ -41,8 +45,11 @@ const COUNTERS: [(&str, &str); 5] = [
 
 /// All metrics.
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let counters = app.run(|app| Ok((app.feed().counters()?, app.feed().bounds()?)));
-    let (counters, (_, newest)) = counters.await?;
+    let counters = app.run(|app| {
+        let alerts = app.feed().read(crate::alerts::active)?;
+        Ok((app.feed().counters()?, app.feed().bounds()?, alerts))
+    });
+    let (counters, (_, newest), alerts) = counters.await?;
     let mut text = String::new();
     for (name, help) in COUNTERS {
         head(&mut text, name, help, "counter");
@@ -92,6 +99,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
         &format!("recover_build_info{{version=\"{version}\"}}"),
         1.0,
     );
+    alerts_of(&mut text, &app.rules, &alerts);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }
@@ -129,6 +137,26 @@ fn sending(text: &mut String, sent: &Sent, newest: i64) {
     for (name, help, value) in gauges {
         head(text, name, help, "gauge");
         line(text, name, as_f64(value));
+    }
+}
+
+/// How many conditions of each rule are pending or fire.
+fn alerts_of(text: &mut String, rules: &[(String, &str)], alerts: &[crate::alerts::Alert]) {
+    if rules.is_empty() {
+        return;
+    }
+    let help = "Conditions that are pending or fire.";
+    head(text, "recover_alerts", help, "gauge");
+    for (rule, _) in rules {
+        for state in ["pending", "firing"] {
+            let of = alerts
+                .iter()
+                .filter(|one| one.rule == *rule && one.state == state);
+            let count = i64::try_from(of.count()).unwrap_or(i64::MAX);
+            let name = rule.replace(['\\', '"', '\n'], "_");
+            let labels = format!("rule=\"{name}\",state=\"{state}\"");
+            line(text, &format!("recover_alerts{{{labels}}}"), as_f64(count));
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::alerts::{Alerting, Watch};
 use crate::app::App;
 use crate::feed::{Database, Following, Standing, follow};
 use crate::http::{self, Access, guard};
@@ -40,6 +41,8 @@ pub struct ServerOptions {
     pub public_url: Option<String>,
     /// Where traces and logs go, if anywhere.
     pub otlp: Option<OtlpOptions>,
+    /// What is watched for and who is told.
+    pub alerting: Alerting,
 }
 
 /// A server over a store.
@@ -48,6 +51,7 @@ pub struct Server {
     shutdown: watch::Sender<bool>,
     new_token: Option<String>,
     exporter: Option<Exporter>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl Server {
@@ -77,6 +81,7 @@ impl Server {
             host,
             newest: watch::Sender::new(newest),
             standing: Mutex::new(Standing::default()),
+            seen_at: Mutex::default(),
             is_over: AtomicBool::new(false),
         };
         let (shutdown, is_over) = watch::channel(false);
@@ -87,12 +92,28 @@ impl Server {
         });
         let exporter = exporter.transpose()?;
         let sent = exporter.as_ref().map(Exporter::sent);
-        let app = App::new(following, access, leftovers, called, is_over).sending(sent);
+        let dirs = ["beats", "files"].map(|of| following.feed.beside(of));
+        let watch = match &options.alerting {
+            alerting if alerting.rules.is_empty() => None,
+            alerting => {
+                let of = Arc::clone(&following);
+                Some(Arc::new(Watch::new(
+                    alerting.clone(),
+                    of,
+                    dirs.clone().into(),
+                )?))
+            }
+        };
+        let rules = options.alerting.rules.iter();
+        let rules = rules.map(|rule| (rule.name.clone(), rule.check.as_str()));
+        let mut app = App::new(following, access, leftovers, called, is_over).sending(sent);
+        app.rules = rules.collect();
         Ok(Self {
             app: Arc::new(app),
             shutdown,
             new_token,
             exporter,
+            watch,
         })
     }
 
@@ -135,6 +156,9 @@ impl Server {
         let following = &*self.app.following;
         std::thread::scope(|scope| {
             scope.spawn(|| follow(following));
+            if let Some(watch) = &self.watch {
+                scope.spawn(|| watch.run());
+            }
             scope.spawn(|| {
                 while following.host.sleep(Duration::from_secs(3600)) == Wait::Elapsed {}
                 self.shutdown.send_replace(true);
@@ -179,6 +203,7 @@ pub fn router(server: &Server) -> Router {
         .route("/sessions/{id}", get(pages::session))
         .route("/stats", get(pages::stats))
         .route("/live", get(pages::live))
+        .route("/alerts", get(pages::alerts))
         .route("/about", get(pages::about))
         .route("/login", get(http::login_form).post(http::login))
         .route("/logout", post(http::leave))
@@ -201,6 +226,9 @@ fn for_programs() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
         ("/api/v1/sessions/{id}/statistics", get(api::statistics_of)),
         ("/api/v1/stats", get(api::stats)),
         ("/api/v1/export", get(api::export)),
+        ("/api/v1/alerts", get(api::alerts)),
+        ("/api/v1/deliveries", get(api::told)),
+        ("/api/v1/heartbeats/{name}", post(api::heartbeat)),
         ("/api/v1/entries", post(api::ingest)),
         ("/openapi.json", get(api::document)),
         ("/metrics", get(metrics::metrics)),

@@ -2,6 +2,8 @@
 //!
 //! Arguments are typed here and mean nothing yet; [`crate::settings`] decides what they mean.
 
+#[cfg(feature = "serve")]
+mod alerts;
 mod check;
 mod global;
 mod help;
@@ -19,6 +21,8 @@ mod top;
 mod trail;
 mod value;
 
+#[cfg(feature = "serve")]
+pub(crate) use alerts::{AlertsArgs, AlertsCommand, HeartbeatArgs};
 pub(crate) use global::GlobalArgs;
 pub(crate) use help::fitted;
 pub(crate) use inspect::{

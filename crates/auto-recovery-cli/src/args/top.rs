@@ -4,14 +4,14 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, CommandFactory, Parser, Subcommand};
 
-#[cfg(feature = "serve")]
-use crate::args::ServeArgs;
 use crate::args::{
     AccessArgs, CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs,
     ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs, ProofArgs,
     PruneArgs, RecipesArgs, RedactArgs, ReportArgs, RestoreArgs, RunArgs, SealArgs, SessionsArgs,
     ShowArgs, StatsArgs, TailArgs, TrustArgs, VerifyArgs,
 };
+#[cfg(feature = "serve")]
+use crate::args::{AlertsArgs, HeartbeatArgs, ServeArgs};
 use crate::build::VERSION;
 
 const AFTER_HELP: &str = "\
@@ -143,6 +143,10 @@ pub(crate) enum Command {
     Access(AccessArgs),
     #[cfg(feature = "serve")]
     Serve(ServeArgs),
+    #[cfg(feature = "serve")]
+    Alerts(AlertsArgs),
+    #[cfg(feature = "serve")]
+    Heartbeat(HeartbeatArgs),
     /// Print every setting and where its value comes from
     Config,
     /// Look at what recoveries need here: what is wrong, and what to type

@@ -12,9 +12,10 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Table};
 use crate::settings::{
-    EncryptionSettings, FixerSetting, Policy, PolicyLayer, Project, RecipeChange, RecipeSetting,
-    RedactSettings, RetentionSettings, RollbackTarget, RuleSetting, RunSettings, Setting, Settings,
-    StrategyCommand, Trusted, Unread, Untrusted, durability_name, human_size,
+    AlertSettings, EncryptionSettings, FixerSetting, OtlpSettings, Policy, PolicyLayer, Project,
+    RecipeChange, RecipeSetting, RedactSettings, RetentionSettings, RollbackTarget, RuleSetting,
+    RunSettings, Setting, Settings, StrategyCommand, Trusted, Unread, Untrusted, durability_name,
+    human_size,
 };
 
 /// A setting as it is shown.
@@ -58,6 +59,8 @@ fn rows(settings: &Settings) -> Vec<Row> {
         state_dir,
         durability,
         retention,
+        alerts,
+        otlp,
         redact,
         encryption,
         color,
@@ -89,6 +92,8 @@ fn rows(settings: &Settings) -> Vec<Row> {
         row("color", color, |value| json!(value)),
     ];
     push_retention(&mut rows, retention);
+    push_alerts(&mut rows, alerts);
+    push_otlp(&mut rows, otlp);
     push_redact(&mut rows, redact);
     push_encryption(&mut rows, encryption);
     push_run(&mut rows, run);
@@ -136,6 +141,56 @@ fn not_read(unread: &Unread) -> Row {
         key: "not read".to_owned(),
         value: json!(unread.path.display().to_string()),
         origin: unread.reason.clone(),
+    }
+}
+
+#[cfg(not(feature = "serve"))]
+fn push_alerts(_rows: &mut Vec<Row>, _alerts: &AlertSettings) {}
+
+/// Rules and destinations by their names: addresses may be secrets.
+#[cfg(feature = "serve")]
+fn push_alerts(rows: &mut Vec<Row>, alerts: &AlertSettings) {
+    for rule in &alerts.rules {
+        rows.push(Row {
+            key: format!("alert.{}", rule.value.name),
+            value: json!(rule.value.check.as_str()),
+            origin: rule.origin.to_string(),
+        });
+    }
+    for one in &alerts.destinations {
+        let (name, kind) = one.value.shown();
+        rows.push(Row {
+            key: format!("notify.{name}"),
+            value: json!(kind),
+            origin: one.origin.to_string(),
+        });
+    }
+}
+
+/// Shown is what names no secret: headers and the path of an address may.
+fn push_otlp(rows: &mut Vec<Row>, otlp: &OtlpSettings) {
+    let OtlpSettings {
+        endpoint,
+        headers_file,
+        ca_file,
+    } = otlp;
+    if endpoint.is_some() {
+        rows.push(optional_row("otlp.endpoint", endpoint, |url| {
+            json!(url.split_once("://").map_or("…", |(_, rest)| {
+                let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                host.rsplit('@').next().unwrap_or_default()
+            }))
+        }));
+    }
+    for (key, file) in [
+        ("otlp.headers_file", headers_file),
+        ("otlp.ca_file", ca_file),
+    ] {
+        if file.is_some() {
+            rows.push(optional_row(key, file, |path| {
+                json!(path.display().to_string())
+            }));
+        }
     }
 }
 

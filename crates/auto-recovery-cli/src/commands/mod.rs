@@ -1,6 +1,8 @@
 //! One file a command: a function of the context and of the arguments that returns the exit code.
 
 mod access;
+#[cfg(feature = "serve")]
+mod alerts;
 mod around;
 mod captured;
 mod checkpoint;
@@ -55,6 +57,8 @@ mod verify;
 mod wanted;
 
 pub(crate) use access::access;
+#[cfg(feature = "serve")]
+pub(crate) use alerts::{alerts, heartbeat};
 pub(crate) use checkpoint::checkpoint;
 pub(crate) use checkpoints::checkpoints;
 pub(crate) use classify::classify;

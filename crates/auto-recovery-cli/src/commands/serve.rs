@@ -7,18 +7,23 @@ use std::sync::Arc;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::audit::encrypting::{OpenedStore, Opener, Unopened};
+use auto_recovery::files::{Links, read_small};
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::process::Signals;
 use auto_recovery::report::Kept;
 use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, Result};
-use auto_recovery_server::{Leftovers, Server, ServerOptions};
+use auto_recovery_server::{Leftovers, OtlpOptions, OutboundUrl, Server, ServerOptions};
 
 use crate::args::ServeArgs;
 use crate::commands::kept::KeptOnDisk;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Printer;
+use crate::settings::OtlpSettings;
+
+/// The longest file with headers.
+const HEADERS_BYTES_MAX: u64 = 16 * 1024;
 
 /// What sessions left in our own state.
 struct OnDisk(Place, Arc<Opener>);
@@ -53,7 +58,9 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
     let options = ServerOptions {
         state_dir: context.settings.state_dir.value.clone(),
         token_file,
+        alerting: context.alerting(public_url.as_deref())?,
         public_url: public_url.clone(),
+        otlp: otlp(&context.settings.otlp)?,
     };
     // What is encrypted stays closed: the server keeps what it reads in rows of its own.
     let closed = Unopened::Words(context.settings.encryption.words());
@@ -67,6 +74,42 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
         tell(&context.printer, server, address, public_url.as_deref());
     })?;
     Ok(Exit::OK)
+}
+
+/// Where traces and logs go.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if that is no address, or a header is none.
+fn otlp(settings: &OtlpSettings) -> Result<Option<OtlpOptions>> {
+    let Some(endpoint) = &settings.endpoint else {
+        return Ok(None);
+    };
+    let refused = |key: &str, why: &str| {
+        let text = format!("{}: otlp.{key} {why}", endpoint.origin);
+        Error::new(ErrorKind::InvalidInput, text)
+    };
+    let url = OutboundUrl::parse(&endpoint.value).map_err(|why| refused("endpoint", &why))?;
+    let text = match &settings.headers_file {
+        Some(file) => read_small(&file.value, Links::Follow, HEADERS_BYTES_MAX)
+            .map_err(|error| Error::io("read", &file.value, error))?,
+        None => Vec::new(),
+    };
+    let mut headers = Vec::new();
+    for line in String::from_utf8_lossy(&text).lines() {
+        let Some((name, value)) = line.split_once(':') else {
+            if line.trim().is_empty() {
+                continue;
+            }
+            let why = "has a line that is no header: write `Name: value`";
+            return Err(refused("headers_file", why));
+        };
+        headers.push((name.trim().to_owned(), value.trim().to_owned()));
+    }
+    Ok(Some(OtlpOptions {
+        endpoint: url,
+        headers,
+        roots: settings.ca_file.as_ref().map(|file| file.value.clone()),
+    }))
 }
 
 /// Says where it listens and, to a person, how to come in.

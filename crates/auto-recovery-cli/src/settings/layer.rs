@@ -17,9 +17,9 @@ use crate::settings::recipe::{read_recipes, read_rules};
 use crate::settings::section::{Section, complaint};
 use crate::settings::value::{absolute_path, parse_durability};
 use crate::settings::{
-    EncryptionSettings, FixerSetting, OnAuditFailure, OnLeftover, RecipeSetting, RedactSettings,
-    RetentionSettings, RollbackTarget, RuleSetting, SealWhen, Setting, SourceFile, StoreUrl,
-    StrategyCommand, Tier,
+    AlertSettings, EncryptionSettings, FixerSetting, OnAuditFailure, OnLeftover, OtlpSettings,
+    RecipeSetting, RedactSettings, RetentionSettings, RollbackTarget, RuleSetting, SealWhen,
+    Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -32,6 +32,8 @@ pub(crate) struct Layer {
     pub(crate) retention: RetentionSettings,
     pub(crate) redact: RedactSettings,
     pub(crate) encryption: EncryptionSettings,
+    pub(crate) alerts: AlertSettings,
+    pub(crate) otlp: OtlpSettings,
     pub(crate) seal_when: Option<Setting<SealWhen>>,
     pub(crate) seal_publish: Option<Setting<StrategyCommand>>,
     pub(crate) policy: PolicyLayer,
@@ -75,7 +77,7 @@ pub(crate) struct PolicyLayer {
 }
 
 /// What a project cannot say.
-const USERS_ALONE: [&str; 8] = [
+const USERS_ALONE: [&str; 12] = [
     "store",
     "state_dir",
     "durability",
@@ -84,6 +86,10 @@ const USERS_ALONE: [&str; 8] = [
     "fixer",
     "seal",
     "encryption",
+    "alerts",
+    "otlp",
+    "alert",
+    "notify",
 ];
 
 impl Layer {
@@ -102,6 +108,8 @@ impl Layer {
                 durability: root.parsed("durability", parse_durability)?,
                 on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
                 retention: retention(root)?,
+                alerts: AlertSettings::of_user(root)?,
+                otlp: OtlpSettings::of_user(root)?,
                 redact: RedactSettings::of_user(root)?,
                 seal_when,
                 seal_publish,
@@ -163,6 +171,8 @@ impl Layer {
             durability: None,
             on_audit_failure: None,
             retention: RetentionSettings::default(),
+            alerts: AlertSettings::default(),
+            otlp: OtlpSettings::default(),
             redact: RedactSettings::default(),
             encryption: EncryptionSettings::default(),
             seal_when: None,

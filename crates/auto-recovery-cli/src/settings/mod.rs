@@ -3,6 +3,11 @@
 //! Every value knows where it came from. Nothing below this module reads the environment or looks
 //! for files by itself.
 
+#[cfg(feature = "serve")]
+mod alerts;
+#[cfg(not(feature = "serve"))]
+#[path = "no_alerts.rs"]
+mod alerts;
 mod duration;
 mod encryption;
 mod environment;
@@ -11,6 +16,7 @@ mod fixer;
 mod layer;
 mod moment;
 mod origin;
+mod otlp;
 mod ownership;
 mod project;
 mod recipe;
@@ -26,6 +32,7 @@ mod trusted;
 mod untrusted;
 mod value;
 
+pub(crate) use alerts::AlertSettings;
 pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
 pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget, SealWhen};
@@ -39,6 +46,7 @@ pub(crate) use fixer::FixerSetting;
 pub(crate) use layer::{Layer, PolicyLayer};
 pub(crate) use moment::parse_moment;
 pub(crate) use origin::{Origin, Setting};
+pub(crate) use otlp::OtlpSettings;
 pub(crate) use ownership::Doubt;
 pub(crate) use project::{Project, commands, sha256};
 pub(crate) use recipe::{RecipeAction, RecipeChange, RecipeSetting, RuleSetting};

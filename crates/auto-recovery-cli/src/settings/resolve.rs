@@ -14,9 +14,9 @@ use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    Doubt, EncryptionSettings, Environment, GithubFiles, Layer, Mistakes, Origin, Project,
-    RedactSettings, RetentionSettings, RunSettings, Setting, SourceFile, Sources, StoreUrl,
-    Trusted, Unread, Untrusted, sha256,
+    AlertSettings, Doubt, EncryptionSettings, Environment, GithubFiles, Layer, Mistakes, Origin,
+    OtlpSettings, Project, RedactSettings, RetentionSettings, RunSettings, Setting, SourceFile,
+    Sources, StoreUrl, Trusted, Unread, Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -30,6 +30,10 @@ pub(crate) struct Settings {
     pub(crate) durability: Setting<Durability>,
     /// The rules by which old trails are removed automatically.
     pub(crate) retention: RetentionSettings,
+    /// What is watched for, and who is told.
+    pub(crate) alerts: AlertSettings,
+    /// Where the server sends traces and logs.
+    pub(crate) otlp: OtlpSettings,
     /// What is masked in all that is kept and told.
     pub(crate) redact: RedactSettings,
     /// To whose keys private texts are encrypted, and what opens them.
@@ -92,9 +96,8 @@ impl Settings {
             quiet: _,
             verbose: _,
         } = global;
-        let home = environment.home.as_deref();
-        let found = Workspace::find_for(&cwd, home, environment.sudo_uid)?;
-        let workspace = found.root().to_owned();
+        let (home, sudo_uid) = (environment.home.as_deref(), environment.sudo_uid);
+        let workspace = Workspace::find_for(&cwd, home, sudo_uid)?.root().to_owned();
         let named = config.as_deref().or(environment.config.as_deref());
         let mut layers = vec![
             with_store_flag(flags, store.as_ref())?,
@@ -125,6 +128,8 @@ impl Settings {
             state_dir,
             durability: top.durability.unwrap_or(Setting::default(Durability::Sync)),
             retention: top.retention,
+            alerts: top.alerts,
+            otlp: top.otlp,
             redact: top.redact,
             encryption: top.encryption,
             color: color_setting(*color, environment.color),

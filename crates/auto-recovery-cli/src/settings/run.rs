@@ -416,6 +416,8 @@ impl Layer {
             durability,
             on_audit_failure,
             retention,
+            alerts,
+            otlp,
             redact,
             encryption,
             seal_when,
@@ -450,6 +452,8 @@ impl Layer {
         fill(&mut self.durability, durability);
         fill(&mut self.on_audit_failure, on_audit_failure);
         self.retention.lay_over(retention);
+        self.alerts.lay_over(alerts);
+        self.otlp.lay_over(otlp);
         self.redact.lay_over(redact);
         self.encryption.lay_over(encryption);
         fill(&mut self.seal_when, seal_when);

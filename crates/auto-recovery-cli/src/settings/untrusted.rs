@@ -57,6 +57,8 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         seal_when: _,
         seal_publish: _,
         encryption: _,
+        alerts: _,
+        otlp: _,
         fixers: _,
         policy,
         grace,

@@ -40,7 +40,7 @@ pub(super) fn open(
 
 /// Where what is meant for the database of `url` waits while its server cannot be reached: in the
 /// state, under a name that stays whoever connects and however.
-fn spool(state_dir: &Path, url: &SecretUrl) -> Result<PathBuf> {
+pub(super) fn spool(state_dir: &Path, url: &SecretUrl) -> Result<PathBuf> {
     Ok(state_dir
         .join("spool")
         .join(session_id::encode(url.place())?))

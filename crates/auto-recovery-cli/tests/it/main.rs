@@ -1,5 +1,6 @@
 //! The command's tests: whole stories through the binary, one module a topic.
 
+mod alerts;
 mod attacked;
 mod bad_input;
 mod broken_config;

@@ -3,6 +3,7 @@
 //! Its objects are those that the command prints as JSON. `openapi.json` describes it, and a test
 //! holds the two against each other.
 
+mod alerts;
 mod answer;
 mod document;
 mod export;
@@ -12,6 +13,7 @@ mod sessions;
 mod stats;
 mod trail;
 
+pub(crate) use alerts::{alerts, heartbeat, told};
 pub(crate) use answer::{no_such_method, nothing};
 pub(crate) use document::document;
 pub(crate) use export::export;

@@ -89,6 +89,9 @@ impl Database {
         let failed = |error| failed("open the feed", &path, error);
         let writer = connect(&path).map_err(failed)?;
         migrate(&writer, url, new_id).map_err(failed)?;
+        writer
+            .execute_batch(crate::alerts::TABLES)
+            .map_err(failed)?;
         let version = version(&writer).map_err(failed)?;
         if version > VERSION {
             let text = format!("{} was written by a newer release", path.display());
@@ -106,6 +109,11 @@ impl Database {
             _lock: held,
             path,
         })
+    }
+
+    /// The directory beside it, with what is kept besides, `of` what.
+    pub(crate) fn beside(&self, of: &str) -> PathBuf {
+        self.path.with_extension(of)
     }
 
     /// The answer of `ask`, which reads.
@@ -180,6 +188,33 @@ fn migrate(connection: &Connection, url: &str, new_id: &str) -> rusqlite::Result
     set_meta(&transaction, "store", url)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
+}
+
+/// A connection to the database of the store at `url` beside the server that has it, if there is
+/// one.
+///
+/// # Errors
+/// If it cannot be used.
+pub(crate) fn beside(state_dir: &Path, url: &str) -> Result<Option<Connection>> {
+    let path = state_dir
+        .join("server")
+        .join(format!("{}.sqlite", name_of(url)));
+    if !path.exists() {
+        return Ok(None);
+    }
+    let opened = connect(&path).and_then(|connection| {
+        connection.execute_batch(crate::alerts::TABLES)?;
+        Ok(connection)
+    });
+    opened
+        .map(Some)
+        .map_err(|error| failed("open the feed", &path, error))
+}
+
+/// The directory with what is kept of the store at `url` besides, `of` what.
+pub(crate) fn dir_of(state_dir: &Path, url: &str, of: &str) -> PathBuf {
+    let name = format!("{}.{of}", name_of(url));
+    state_dir.join("server").join(name)
 }
 
 /// Takes the file at `path`, which says that a server has the store at `url`.

@@ -58,6 +58,8 @@ pub(crate) struct Following {
     /// The number of the newest row, for those who wait for it.
     pub(crate) newest: watch::Sender<i64>,
     pub(crate) standing: Mutex<Standing>,
+    /// When it last had all that the store has, on the monotonic clock.
+    pub(crate) seen_at: Mutex<Duration>,
     /// Whether the thread is to end.
     pub(crate) is_over: AtomicBool,
 }
@@ -76,7 +78,16 @@ pub(crate) fn follow(following: &Following) {
 }
 
 impl Following {
-    fn is_over(&self) -> bool {
+    /// Looks at all of the store once, and takes up what is new.
+    pub(crate) fn once(&self) {
+        let mut taking_up = TakingUp::new(&*self.store, &self.feed);
+        match self.look_at_all(&mut taking_up) {
+            Ok(()) => *lock(&self.standing) = Standing::Current,
+            Err(error) => self.lost(&error.chain()),
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
         self.is_over.load(Ordering::SeqCst) || self.host.is_interrupted()
     }
 
@@ -126,6 +137,7 @@ impl Following {
             let batch = std::mem::take(&mut named).into_iter().map(|id| (id, None));
             self.take_up(&mut taking_up, batch.collect())?;
             *lock(&self.standing) = Standing::Current;
+            *lock(&self.seen_at) = self.host.monotonic();
             *pause = FIRST_PAUSE;
             if forgotten.is_none_or(|at| now.saturating_sub(at) >= FORGET) {
                 self.feed.forget_old(millis(self.host.now()))?;

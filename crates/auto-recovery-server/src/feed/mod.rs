@@ -7,7 +7,7 @@ mod follow;
 mod rows;
 mod take_up;
 
-pub(crate) use database::Database;
+pub(crate) use database::{Database, beside, dir_of};
 pub(crate) use follow::{Following, Standing, follow};
 pub(crate) use rows::{Event, Kind, Wanted};
 pub(crate) use take_up::BEGUN;

@@ -135,15 +135,16 @@ fn an_address_is_shown_without_what_may_be_secret() {
         assert_eq!(url.to_string(), shown);
         assert!(!format!("{url:?}").contains("XYZ"));
     }
-    for text in [
+    let wrong = [
         "",
-        "/path",
-        "ftp://h/",
-        "https://",
-        "mailto:a@b",
-        "http://a b/",
-    ] {
+        "/zzz",
+        "ftp://zzz/",
+        "https:///zzz",
+        "mailto:zzz",
+        "http://z zzz/",
+    ];
+    for text in wrong {
         let refused = OutboundUrl::parse(text).unwrap_err();
-        assert!(text.len() < 3 || !refused.contains(text), "{refused}");
+        assert!(!refused.contains("zzz"), "{refused}");
     }
 }

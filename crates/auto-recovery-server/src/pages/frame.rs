@@ -9,11 +9,12 @@ use crate::feed::Standing;
 use crate::http::Problem;
 
 /// The pages in the bar.
-const BAR: [(&str, &str); 5] = [
+const BAR: [(&str, &str); 6] = [
     ("/", "Overview"),
     ("/sessions", "Sessions"),
     ("/stats", "Statistics"),
     ("/live", "Live"),
+    ("/alerts", "Alerts"),
     ("/about", "About"),
 ];
 

@@ -315,7 +315,7 @@ fn the_description_and_the_server_agree() {
     let server = machine.start();
     let document = server.get("/openapi.json").json();
     for (path, methods) in document["paths"].as_object().unwrap() {
-        let path = path.replace("{id}", "s");
+        let path = path.replace("{id}", "s").replace("{name}", "n");
         let described: Vec<_> = methods
             .as_object()
             .unwrap()
@@ -327,7 +327,7 @@ fn the_description_and_the_server_agree() {
         let allowed = refused.header("allow").unwrap_or_default();
         let allowed: Vec<_> = allowed.split(',').filter(|one| *one != "HEAD").collect();
         assert_eq!(allowed, described, "{path}");
-        if path == "/api/v1/events" || path == "/api/v1/entries" {
+        if path == "/api/v1/events" || methods.get("get").is_none() {
             continue;
         }
         let answer = server.get(&path);

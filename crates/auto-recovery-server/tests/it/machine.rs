@@ -12,7 +12,7 @@ use auto_recovery::host::SystemHost;
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::report::NothingKept;
-use auto_recovery_server::{Leftovers, OtlpOptions, Server, ServerOptions};
+use auto_recovery_server::{Alerting, Leftovers, OtlpOptions, Server, ServerOptions};
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
@@ -37,6 +37,8 @@ pub(crate) struct Machine {
     kind: Kind,
     /// Where its servers send traces.
     pub(crate) otlp: Option<OtlpOptions>,
+    /// What is watched for.
+    pub(crate) alerting: Alerting,
 }
 
 /// A server that runs.
@@ -54,6 +56,7 @@ impl Machine {
             dir: TempDir::new().unwrap(),
             kind,
             otlp: None,
+            alerting: Alerting::default(),
         }
     }
 
@@ -99,6 +102,7 @@ impl Machine {
             token_file: Some(self.token_file()),
             public_url: None,
             otlp: self.otlp.clone(),
+            alerting: self.alerting.clone(),
         };
         let server = Server::open(store, leftovers, host, &options)?;
         let (told, listening) = channel();

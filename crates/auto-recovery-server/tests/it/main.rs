@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alerts;
 mod api;
 mod browser;
 mod client;
@@ -11,4 +12,5 @@ mod events;
 mod feed;
 mod hostile;
 mod machine;
+mod otlp;
 mod pages;

@@ -1,0 +1,352 @@
+//! What is watched for, and who is told: plain values of the user's own configuration.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::outbound::OutboundUrl;
+
+/// The longest window: what the feed keeps.
+pub const WINDOW_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Everything about alerts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Alerting {
+    /// What is watched for.
+    pub rules: Vec<Rule>,
+    /// Who can be told.
+    pub destinations: Vec<Destination>,
+    /// Certificates that are trusted instead of those that browsers trust, as a PEM file.
+    pub ca_file: Option<PathBuf>,
+    /// The address under which people reach the server, for links.
+    pub link: Option<String>,
+    /// An address that is asked for each minute while rules are worked out.
+    pub watchdog: Option<OutboundUrl>,
+    /// When only what is critical is told.
+    pub quiet: Option<QuietHours>,
+    /// So many incidents in five minutes are one message; 20 if nobody says.
+    pub storm: Option<u32>,
+    /// The directory in which entries wait for a store that is away.
+    pub spool: Option<PathBuf>,
+}
+
+/// Hours of a day, in UTC minutes from midnight; the end may be before the begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuietHours {
+    /// The first minute.
+    pub from: u32,
+    /// The first minute after them.
+    pub until: u32,
+}
+
+impl QuietHours {
+    /// Whether they hold at `minute` of the day.
+    pub(crate) fn hold(self, minute: u32) -> bool {
+        match self.from <= self.until {
+            true => (self.from..self.until).contains(&minute),
+            false => minute >= self.from || minute < self.until,
+        }
+    }
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Somebody should look at it.
+    #[default]
+    Warning,
+    /// Somebody is to be woken.
+    Critical,
+}
+
+impl Severity {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// A property of a session by which a rule distinguishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Label {
+    /// The project.
+    Project,
+    /// The machine.
+    Host,
+    /// The type of the failure.
+    ErrorType,
+    /// The kind of the failure.
+    FailureKind,
+}
+
+impl Label {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Project,
+        Self::Host,
+        Self::ErrorType,
+        Self::FailureKind,
+    ];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Project => "project",
+            Self::Host => "host",
+            Self::ErrorType => "error_type",
+            Self::FailureKind => "failure_kind",
+        }
+    }
+}
+
+/// What a rule looks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Check {
+    /// A session ended and a person is needed.
+    Escalated,
+    /// The same kind of failure in so many sessions.
+    Repeated {
+        /// How many.
+        times: u32,
+        /// The window.
+        within: Duration,
+    },
+    /// So few are cured that it is no accident.
+    SuccessRate {
+        /// Percent.
+        below: f64,
+        /// Sessions without which nothing is said.
+        at_least: u32,
+        /// The window.
+        within: Duration,
+    },
+    /// Sessions that passed by a plain retry.
+    Flaky {
+        /// How many.
+        times: u32,
+        /// Or this part of the cured ones, in percent.
+        share: Option<f64>,
+        /// The window.
+        within: Duration,
+    },
+    /// Recoveries take long: 95 of 100 are done in more than this.
+    Slow {
+        /// This time.
+        longer_than: Duration,
+        /// Sessions without which nothing is said.
+        at_least: u32,
+        /// The window.
+        within: Duration,
+    },
+    /// A name that was not heard of in time.
+    Heartbeat {
+        /// The name.
+        name: String,
+        /// How often it is heard of.
+        every: Duration,
+        /// How late it may be.
+        grace: Duration,
+    },
+    /// The store cannot be used.
+    StoreUnreachable,
+    /// What is in the store is not seen.
+    FollowLag {
+        /// Since when.
+        longer_than: Duration,
+    },
+    /// Entries wait for the store.
+    SpoolWaiting {
+        /// Since when.
+        longer_than: Duration,
+    },
+    /// A destination does not take what it is sent.
+    DeliveryFailing {
+        /// Since when.
+        longer_than: Duration,
+    },
+}
+
+impl Check {
+    /// Its name.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Escalated => "escalated",
+            Self::Repeated { .. } => "repeated",
+            Self::SuccessRate { .. } => "success_rate",
+            Self::Flaky { .. } => "flaky",
+            Self::Slow { .. } => "slow",
+            Self::Heartbeat { .. } => "heartbeat",
+            Self::StoreUnreachable => "store_unreachable",
+            Self::FollowLag { .. } => "follow_lag",
+            Self::SpoolWaiting { .. } => "spool_waiting",
+            Self::DeliveryFailing { .. } => "delivery_failing",
+        }
+    }
+
+    /// Whether sessions of the store decide it.
+    pub(crate) fn is_of_sessions(&self) -> bool {
+        match self {
+            Self::Escalated
+            | Self::Repeated { .. }
+            | Self::SuccessRate { .. }
+            | Self::Flaky { .. }
+            | Self::Slow { .. } => true,
+            Self::Heartbeat { .. }
+            | Self::StoreUnreachable
+            | Self::FollowLag { .. }
+            | Self::SpoolWaiting { .. }
+            | Self::DeliveryFailing { .. } => false,
+        }
+    }
+}
+
+/// What is watched for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Its name.
+    pub name: String,
+    /// What it looks for.
+    pub check: Check,
+    /// How long that must hold before it fires.
+    pub hold: Duration,
+    /// How long it must be over before it is resolved.
+    pub keep_firing: Duration,
+    /// What it distinguishes by.
+    pub group_by: Vec<Label>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The names of the destinations.
+    pub to: Vec<String>,
+    /// How often it is told again while it fires.
+    pub repeat: Option<Duration>,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Somebody who can be told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Destination {
+    /// Its name.
+    pub name: String,
+    /// How it is told.
+    pub channel: Channel,
+}
+
+/// How somebody is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Channel {
+    /// JSON, signed as Standard Webhooks says with each of the keys.
+    Webhook {
+        /// Where to.
+        url: OutboundUrl,
+        /// The keys, `whsec_…`, the newest first.
+        secrets: Vec<Secret>,
+    },
+    /// Alertmanager, API v2.
+    Alertmanager {
+        /// Its address, without `/api/v2/alerts`.
+        url: OutboundUrl,
+    },
+    /// An incoming webhook of Slack.
+    Slack {
+        /// Its address.
+        url: OutboundUrl,
+    },
+    /// A webhook of Discord.
+    Discord {
+        /// Its address.
+        url: OutboundUrl,
+    },
+    /// A workflow of Teams.
+    Teams {
+        /// Its address.
+        url: OutboundUrl,
+    },
+    /// A topic of ntfy.
+    Ntfy {
+        /// The server.
+        url: OutboundUrl,
+        /// The topic.
+        topic: String,
+        /// An access token.
+        token: Option<Secret>,
+    },
+    /// A program, which is given the name of a file with the JSON.
+    Command {
+        /// The program and its arguments.
+        argv: Vec<String>,
+    },
+    /// Mail.
+    #[cfg(feature = "smtp")]
+    Mail(Mail),
+}
+
+/// A server that takes mail, and whom it is for.
+#[cfg(feature = "smtp")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// The server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is encrypted.
+    pub tls: MailTls,
+    /// The name and the password that it asks for.
+    pub login: Option<(String, Secret)>,
+    /// The sender.
+    pub from: String,
+    /// The receivers.
+    pub to: Vec<String>,
+}
+
+/// How a connection to a mail server is encrypted.
+#[cfg(feature = "smtp")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailTls {
+    /// From its first byte.
+    Whole,
+    /// After STARTTLS, without which nothing is sent.
+    StartTls,
+    /// Not: for a server on this machine.
+    Plain,
+}
+
+impl Channel {
+    /// Its name.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Webhook { .. } => "webhook",
+            Self::Alertmanager { .. } => "alertmanager",
+            Self::Slack { .. } => "slack",
+            Self::Discord { .. } => "discord",
+            Self::Teams { .. } => "teams",
+            Self::Ntfy { .. } => "ntfy",
+            Self::Command { .. } => "command",
+            #[cfg(feature = "smtp")]
+            Self::Mail(_) => "mail",
+        }
+    }
+
+    /// Whether the receiver can tell that it has a message already.
+    pub(crate) fn knows_repeats(&self) -> bool {
+        match self {
+            Self::Webhook { .. } | Self::Alertmanager { .. } | Self::Command { .. } => true,
+            #[cfg(feature = "smtp")]
+            Self::Mail(_) => true,
+            Self::Slack { .. } | Self::Discord { .. } | Self::Teams { .. } | Self::Ntfy { .. } => {
+                false
+            }
+        }
+    }
+}
