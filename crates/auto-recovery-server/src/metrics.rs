@@ -2,6 +2,7 @@
 //!
 //! Counters come from the feed and only grow, whatever is removed from the store.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,6 +44,16 @@ const COUNTERS: [(&str, &str); 6] = [
     ),
 ];
 
+/// Counters, each with its labels, that are told before there is anything to count: an increase is
+/// seen only from a value that was seen before.
+const BEGIN_AT_ZERO: [(&str, &str); 5] = [
+    ("recover_sessions_total", "outcome=\"recovered\""),
+    ("recover_sessions_total", "outcome=\"escalated\""),
+    ("recover_sessions_total", "outcome=\"interrupted\""),
+    ("recover_flaky_total", ""),
+    ("recover_undone_total", ""),
+];
+
 /// All metrics.
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let counters = app.run(|app| {
@@ -53,12 +64,19 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
     let mut text = String::new();
     for (name, help) in COUNTERS {
         head(&mut text, name, help, "counter");
-        for counter in counters.iter().filter(|counter| counter.name == name) {
-            let labels = match counter.labels.is_empty() {
+        let of_name = counters.iter().filter(|counter| counter.name == name);
+        let mut values: BTreeMap<&str, f64> = BEGIN_AT_ZERO
+            .iter()
+            .filter(|(of, _)| *of == name)
+            .map(|(_, labels)| (*labels, 0.0))
+            .collect();
+        values.extend(of_name.map(|counter| (&*counter.labels, counter.value)));
+        for (labels, value) in values {
+            let labels = match labels.is_empty() {
                 true => String::new(),
-                false => format!("{{{}}}", counter.labels),
+                false => format!("{{{labels}}}"),
             };
-            line(&mut text, &format!("{name}{labels}"), counter.value);
+            line(&mut text, &format!("{name}{labels}"), value);
         }
     }
     let is_current = f64::from(u8::from(app.standing() == Standing::Current));

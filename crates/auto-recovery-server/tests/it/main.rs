@@ -14,3 +14,4 @@ mod hostile;
 mod machine;
 mod otlp;
 mod pages;
+mod prometheus;

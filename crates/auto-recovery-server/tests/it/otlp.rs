@@ -76,11 +76,11 @@ impl Collector {
         }
     }
 
-    /// What is posted until `count` spans came, as the parent of each by its name, and the texts of
+    /// What is posted until `count` spans and a log record came, as the parent of each by its name, and the texts of
     /// log records.
     fn take(&self, count: usize) -> (BTreeMap<String, (String, String)>, Vec<String>) {
         let (mut spans, mut texts) = (BTreeMap::new(), Vec::new());
-        while spans.len() < count {
+        while spans.len() < count || texts.is_empty() {
             let posted = self.posted.recv_timeout(LONG).unwrap();
             assert!(posted.head.to_ascii_lowercase().contains("x-scope: shop"));
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -124,15 +124,10 @@ fn failed() -> JournalEvent {
 /// A session with one attempt.
 fn record(machine: &Machine, session: &str) {
     let store = machine.store();
-    let tell = |event| {
-        store
-            .append_journal(Some(session), &event)
-            .map(drop)
-            .unwrap()
-    };
+    let tell = |event| store.record(Some(session), event).unwrap();
     tell(started("shop"));
     tell(failed());
-    let appended = store.append(entry(session, 1)).unwrap();
+    let appended = store.append(vec![entry(session, 1)]).unwrap().remove(0);
     tell(JournalEvent::AttemptFinished(Box::new(AttemptFinished {
         attempt_number: 1,
         entry_id: appended.entry_id,
