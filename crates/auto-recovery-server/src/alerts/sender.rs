@@ -216,7 +216,9 @@ impl Sender {
             _ if is_over => "dead",
             _ => "pending",
         };
+        // The last try is when it would be dead.
         let due_ms = now + self.wait_ms(due.tries).max(wait.map_or(0, ms));
+        let due_ms = due_ms.min(due.created_ms + DEAD_MS);
         let mut update = connection.prepare_cached(
             "UPDATE alert_message SET state = ?2, due_ms = ?3, why = ?4 WHERE number = ?1",
         )?;
