@@ -181,7 +181,7 @@ impl Bench {
     /// Sends what is due to `name`, and returns how many messages that were.
     fn send(&self, name: &str) -> usize {
         let sender = self.sender(name);
-        let now = self.following.feed.read(super::sender::last_ms).unwrap();
+        let now = self.engine.decided_ms();
         (0..100)
             .take_while(|_| sender.send_one(now).unwrap())
             .count()
@@ -360,7 +360,7 @@ fn one_that_hangs_holds_up_no_other() {
     let mut bench = Bench::new(all);
     bench.history.session(("shop", "h"), "refused", ESCALATED);
     bench.decide();
-    let now = bench.following.feed.read(super::sender::last_ms).unwrap();
+    let now = bench.engine.decided_ms();
     let sender = bench.sender("hangs");
     // It is left behind: what it does after the test is of no use to anybody.
     std::thread::spawn(move || drop(sender.send_one(now)));
