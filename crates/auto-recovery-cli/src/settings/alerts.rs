@@ -38,6 +38,8 @@ pub(crate) struct AlertSettings {
     pub(crate) watchdog: Option<Setting<Text>>,
     /// When only what is critical is told, in UTC.
     pub(crate) quiet_hours: Option<Setting<QuietHours>>,
+    /// How long a transition waits for others.
+    pub(crate) gather: Option<Setting<Duration>>,
     /// So many incidents in five minutes are one message.
     pub(crate) storm: Option<Setting<u32>>,
 }
@@ -114,6 +116,7 @@ impl AlertSettings {
             settings.link = section.parsed("link", link)?;
             settings.watchdog = text(&mut section, "watchdog", "watchdog_file", &checked_url)?;
             settings.quiet_hours = section.parsed("quiet_hours", quiet_hours)?;
+            settings.gather = section.duration("gather")?;
             settings.storm = section.number("storm", 2)?;
             section.finish()?;
         }
@@ -146,6 +149,7 @@ impl AlertSettings {
             link,
             watchdog,
             quiet_hours,
+            gather,
             storm,
         } = weaker;
         self.rules.extend(rules.iter().cloned());
@@ -153,6 +157,7 @@ impl AlertSettings {
         self.ca_file = self.ca_file.take().or_else(|| ca_file.clone());
         self.link = self.link.take().or_else(|| link.clone());
         self.watchdog = self.watchdog.take().or_else(|| watchdog.clone());
+        self.gather = self.gather.take().or_else(|| gather.clone());
         self.storm = self.storm.take().or_else(|| storm.clone());
         self.quiet_hours = self.quiet_hours.take().or_else(|| quiet_hours.clone());
     }
@@ -181,6 +186,7 @@ impl AlertSettings {
                 .map(|one| url(&one.value, &one.origin))
                 .transpose()?,
             quiet: self.quiet_hours.as_ref().map(|hours| hours.value),
+            gather: self.gather.as_ref().map(|gather| gather.value),
             storm: self.storm.as_ref().map(|storm| storm.value),
             spool,
         })

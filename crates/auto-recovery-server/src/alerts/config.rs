@@ -24,6 +24,8 @@ pub struct Alerting {
     pub watchdog: Option<OutboundUrl>,
     /// When only what is critical is told.
     pub quiet: Option<QuietHours>,
+    /// How long a transition waits for others of its group; 10 s if nobody says.
+    pub gather: Option<Duration>,
     /// So many incidents in five minutes are one message; 20 if nobody says.
     pub storm: Option<u32>,
     /// The directory in which entries wait for a store that is away.

@@ -26,6 +26,11 @@ const ROWS: usize = 500;
 /// How sessions of others are forgotten: some time after the longest window.
 const KEPT_MS: i64 = 8 * 24 * 60 * 60 * 1000;
 
+/// The longest time between two writes: while nothing is pending or fires, and while something is,
+/// which may have to be told again.
+const IDLE_MS: i64 = 60_000;
+const AGAIN_MS: i64 = 5_000;
+
 /// How the store and the feed stand, as others see it.
 pub(crate) struct Seen<'a> {
     pub(crate) standing: &'a Standing,
@@ -51,8 +56,9 @@ pub(crate) struct Engine {
     series: BTreeMap<String, BTreeMap<Labels, Series>>,
     stale: BTreeSet<String>,
     next_incident: u64,
-    /// The instant at which rules were worked out last, on the clock.
+    /// The instants at which rules were worked out and written down last, on the clock.
     decided_ms: i64,
+    written_ms: Option<i64>,
     beats: beats::Beats,
 }
 
@@ -85,6 +91,7 @@ impl Engine {
             stale: BTreeSet::new(),
             next_incident: u64::try_from(next).unwrap_or(1),
             decided_ms: 0,
+            written_ms: None,
             beats: beats::Beats::of(beats_dir),
             alerting,
             host,
@@ -103,6 +110,11 @@ impl Engine {
         let rules: BTreeSet<&str> = self.alerting.rules.iter().map(|rule| &*rule.name).collect();
         let (facts, series, stale) = (&mut self.facts, &mut self.series, &mut self.stale);
         let mut said = BTreeMap::new();
+        let destinations = self.alerting.destinations.iter();
+        let known: Vec<&str> = destinations.map(|one| &*one.name).collect();
+        let now = timestamp(self.host.now());
+        self.feed
+            .write(|connection| leave_out(connection, &rules, &known, &now))?;
         self.feed.read(|connection| {
             let mut select = connection.prepare("SELECT session_id, body FROM alert_session")?;
             let mut rows = select.query([])?;
@@ -135,7 +147,6 @@ impl Engine {
             }
             Ok(())
         })?;
-        series.retain(|rule, _| rules.contains(&**rule));
         self.beats.know(said);
         Ok(())
     }
@@ -202,6 +213,22 @@ impl Engine {
         let silences = self.feed.read(queue::silences)?;
         let decided = self.work_out(&silences, now);
         let old = self.facts.forget(now - KEPT_MS);
+        let is_news = page.next != self.cursor || !old.is_empty() || !beats.is_empty();
+        let rules = self.alerting.rules.iter().zip(&decided);
+        let has_changed = rules.into_iter().any(|(rule, one)| {
+            one.before != self.series[&rule.name] || one.is_stale != self.stale.contains(&rule.name)
+        });
+        // What did not change is written now and then: nobody's disk is kept awake for it.
+        let rest = if self.series.values().all(BTreeMap::is_empty) {
+            IDLE_MS
+        } else {
+            AGAIN_MS
+        };
+        let is_old = self.written_ms.is_none_or(|written| now - written >= rest);
+        if !is_news && !has_changed && !is_old {
+            return Ok(page.has_more);
+        }
+        self.written_ms = Some(now);
         self.write(page.next, &decided, (&silences, &old, &beats), gather_ms)?;
         self.cursor = page.next;
         self.facts.changed.clear();
@@ -273,6 +300,11 @@ impl Engine {
         })
     }
 
+    /// The time at which rules were worked out last.
+    pub(crate) fn decided_ms(&self) -> i64 {
+        self.decided_ms
+    }
+
     fn take_in(&mut self, event: &Event, now: i64) {
         let Some(body) = &event.body else { return };
         let clock = &self.clock;
@@ -308,6 +340,37 @@ pub(crate) fn not_decided(standing: &Standing) -> Error {
         Standing::Beginning | Standing::Current => "the store was not read to its end".to_owned(),
     };
     Error::new(ErrorKind::Unreachable, text)
+}
+
+/// Ends what was of rules and destinations that are none any more.
+fn leave_out(
+    connection: &Connection,
+    rules: &BTreeSet<&str>,
+    destinations: &[&str],
+    now: &str,
+) -> rusqlite::Result<()> {
+    let (rules, destinations) = (json(rules), json(&destinations));
+    connection.execute(
+        "DELETE FROM alert_series WHERE rule NOT IN (SELECT value FROM json_each(?))",
+        [&rules],
+    )?;
+    connection.execute(
+        "UPDATE alert_incident SET state = 'resolved', ended = ?2
+         WHERE state = 'firing' AND rule NOT IN (SELECT value FROM json_each(?1))",
+        [&rules, now],
+    )?;
+    connection.execute(
+        "DELETE FROM alert_destination
+         WHERE destination NOT IN (SELECT value FROM json_each(?))",
+        [&destinations],
+    )?;
+    connection.execute(
+        "UPDATE alert_message SET state = 'dropped', why = 'there is no such destination any more'
+         WHERE state IN ('pending', 'sending')
+             AND destination NOT IN (SELECT value FROM json_each(?))",
+        [&destinations],
+    )?;
+    Ok(())
 }
 
 fn save_facts(

@@ -79,13 +79,16 @@ pub fn check(
         lag_ms: 0,
     };
     while engine.step(&seen, 0)? {}
-    send(
-        &alerting,
-        &feed,
-        &host,
-        &outbound,
-        &dir_of(state_dir, &url, "files"),
-    )?;
+    let now = engine.decided_ms();
+    let senders = alerting.destinations.iter().map(|destination| Sender {
+        alerting: Arc::clone(&alerting),
+        destination: destination.clone(),
+        feed: Arc::clone(&feed),
+        host: Arc::clone(&host),
+        outbound: Arc::clone(&outbound),
+        dir: dir_of(state_dir, &url, "files"),
+    });
+    send(&senders.collect::<Vec<_>>(), now)?;
     let is_of_sessions = alerting
         .rules
         .iter()
@@ -103,24 +106,8 @@ pub fn check(
     })
 }
 
-/// Sends what is due, each destination by itself.
-fn send(
-    alerting: &Arc<Alerting>,
-    feed: &Arc<Database>,
-    host: &Arc<dyn Host>,
-    outbound: &Arc<Outbound>,
-    dir: &Path,
-) -> Result<()> {
-    let now = feed.read(super::sender::last_ms)?;
-    let each = alerting.destinations.iter().map(|destination| Sender {
-        alerting: Arc::clone(alerting),
-        destination: destination.clone(),
-        feed: Arc::clone(feed),
-        host: Arc::clone(host),
-        outbound: Arc::clone(outbound),
-        dir: dir.to_owned(),
-    });
-    let senders: Vec<Sender> = each.collect();
+/// Sends what is due at `now`, each destination by itself.
+fn send(senders: &[Sender], now: i64) -> Result<()> {
     std::thread::scope(|scope| {
         let threads = senders.iter().map(|sender| {
             scope.spawn(move || {

@@ -181,7 +181,7 @@ impl Bench {
     /// Sends what is due to `name`, and returns how many messages that were.
     fn send(&self, name: &str) -> usize {
         let sender = self.sender(name);
-        let now = self.following.feed.read(super::sender::last_ms).unwrap();
+        let now = self.engine.decided_ms();
         (0..100)
             .take_while(|_| sender.send_one(now).unwrap())
             .count()
@@ -337,6 +337,37 @@ fn a_crash_loses_nothing_and_decides_nothing_twice() {
     bench.crash();
     bench.decide();
     assert_eq!((bench.send("ops"), ops.told().len()), (0, 1));
+}
+
+#[test]
+fn one_that_hangs_holds_up_no_other() {
+    let (hangs, good) = (
+        TcpListener::bind("127.0.0.1:0").unwrap(),
+        Receiver::answering(&[TAKEN]),
+    );
+    let mut all = alerting(Check::Escalated, &[("good", &good)]);
+    let url = format!("http://{}/", hangs.local_addr().unwrap());
+    all.rules[0].to.insert(0, "hangs".to_owned());
+    all.destinations.insert(
+        0,
+        Destination {
+            name: "hangs".to_owned(),
+            channel: Channel::Slack {
+                url: OutboundUrl::parse(&url).unwrap(),
+            },
+        },
+    );
+    let mut bench = Bench::new(all);
+    bench.history.session(("shop", "h"), "refused", ESCALATED);
+    bench.decide();
+    let now = bench.engine.decided_ms();
+    let sender = bench.sender("hangs");
+    // It is left behind: what it does after the test is of no use to anybody.
+    std::thread::spawn(move || drop(sender.send_one(now)));
+    let (waiting, _) = hangs.accept().unwrap();
+    assert_eq!(bench.send("good"), 1);
+    assert_eq!(good.told().len(), 1);
+    drop(waiting);
 }
 
 /// What a receiver believes that looks at each id once: which projects need a person.

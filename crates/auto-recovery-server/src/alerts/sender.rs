@@ -16,7 +16,7 @@ use super::config::{Alerting, Destination};
 use super::message::{Incident, Message};
 use super::observe::ms;
 use super::queue::STORM_GROUP;
-use super::tables::{from_json, json, number};
+use super::tables::{from_json, json};
 use crate::feed::Database;
 use crate::outbound::Outbound;
 
@@ -216,7 +216,9 @@ impl Sender {
             _ if is_over => "dead",
             _ => "pending",
         };
+        // The last try is when it would be dead.
         let due_ms = now + self.wait_ms(due.tries).max(wait.map_or(0, ms));
+        let due_ms = due_ms.min(due.created_ms + DEAD_MS);
         let mut update = connection.prepare_cached(
             "UPDATE alert_message SET state = ?2, due_ms = ?3, why = ?4 WHERE number = ?1",
         )?;
@@ -342,9 +344,4 @@ fn incidents(connection: &Connection, message: i64) -> rusqlite::Result<Vec<Inci
     let rows = select.query_map([message], |row| row.get::<_, String>(0))?;
     let bodies = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(bodies.iter().filter_map(|body| from_json(body)).collect())
-}
-
-/// The time of the clock when it was last written.
-pub(crate) fn last_ms(connection: &Connection) -> rusqlite::Result<i64> {
-    Ok(number(connection, "alert_clock_ms")?.unwrap_or_default())
 }

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const FAILED: Duration = Duration::from_secs(1);
 
 /// How long a transition waits for others of its group.
-const GATHER_MS: i64 = 10_000;
+const GATHER: Duration = Duration::from_secs(10);
 
 /// How often the watchdog is told, and how old a decision may be then.
 const WATCHDOG: Duration = Duration::from_secs(60);
@@ -104,6 +104,7 @@ impl Watch {
             Arc::clone(&following.host),
             &self.beats_dir,
         )?;
+        let gather_ms = millis(self.alerting.gather.unwrap_or(GATHER));
         while !following.is_over() {
             let standing = lock(&following.standing).clone();
             let seen_at = *lock(&following.seen_at);
@@ -112,7 +113,7 @@ impl Watch {
                 standing: &standing,
                 lag_ms: millis(now.saturating_sub(seen_at)),
             };
-            let has_more = engine.step(&seen, GATHER_MS)?;
+            let has_more = engine.step(&seen, gather_ms)?;
             self.decided.store(millis(now), Ordering::SeqCst);
             if !has_more {
                 self.rest(PAUSE);

@@ -303,3 +303,62 @@ sys.stdin.read()
     assert!(!head.contains("Bcc"), "{head}");
     assert!(body.contains("recover show s1"), "{body}");
 }
+
+#[test]
+fn a_server_decides_tells_and_shows_it() {
+    let (url, receiver) = receiver();
+    let mut machine = Machine::new(Kind::Sqlite);
+    machine.alerting = Alerting {
+        gather: Some(Duration::ZERO),
+        ..alerting(Channel::Webhook {
+            url,
+            secrets: Vec::new(),
+        })
+    };
+    machine.alerting.rules.push(Rule {
+        name: "nightly".to_owned(),
+        check: Check::Heartbeat {
+            name: "backup".to_owned(),
+            every: Duration::from_secs(3600),
+            grace: Duration::ZERO,
+        },
+        ..machine.alerting.rules[0].clone()
+    });
+    let server = machine.start();
+    session(&*machine.store(), "s1", SessionOutcome::Escalated);
+    let told = receiver.join().unwrap();
+    assert!(told.contains("\"type\":\"alert.firing\""), "{told}");
+    let items = |path: &str| {
+        let answer = server.get(path).json();
+        answer["items"].as_array().unwrap().clone()
+    };
+    until(|| {
+        items("/api/v1/deliveries")
+            .iter()
+            .any(|one| one["state"] == "sent")
+    });
+    let alerts = items("/api/v1/alerts");
+    assert_eq!(alerts[0]["sessions"][0], "s1");
+    let page = server.get("/alerts").text();
+    let incident = alerts[0]["incident"].as_str().unwrap();
+    assert!(
+        page.contains(incident) && page.contains("▲ firing"),
+        "{page}"
+    );
+    assert!(
+        page.contains("sent: taken") && !page.contains("<!channel>"),
+        "{page}"
+    );
+    let metrics = server.get("/metrics").text();
+    for line in [
+        "recover_alerts{rule=\"person\",state=\"firing\"} 1",
+        "recover_alerts{rule=\"nightly\",state=\"firing\"} 0",
+        "recover_notifications_total{channel=\"webhook\",result=\"sent\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    let beaten = server.ask("POST /api/v1/heartbeats/backup", &[]);
+    assert_eq!(beaten.status, 204);
+    let refused = server.ask("POST /api/v1/heartbeats/.evil", &[]);
+    assert_eq!(refused.status, 400, "{}", refused.text());
+}

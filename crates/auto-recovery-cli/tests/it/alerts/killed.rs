@@ -5,16 +5,22 @@ use std::time::Duration;
 
 use auto_recovery::audit::SessionOutcome;
 use auto_recovery::host::{Host as _, SystemHost};
-use auto_recovery::testing::Random;
+use auto_recovery::testing::{Random, Rounds};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::receiver::{Receiver, Told};
 use super::{CONFIG, Recording, config};
 use crate::harness::Machine;
 
-/// Kills, and incidents that begin and end meanwhile. `scripts/faults` makes more of both.
-const KILLS: u64 = 12;
-const INCIDENTS: u64 = 60;
+/// Kills, and incidents that begin before each.
+const KILLS: Rounds = Rounds {
+    ordinary: 12,
+    long: 200,
+};
+const INCIDENTS: Rounds = Rounds {
+    ordinary: 5,
+    long: 50,
+};
 
 /// What was told must be so: each incident begins once and ends once, by the ids of messages, and
 /// no end is told before its beginning.
@@ -56,23 +62,25 @@ fn faults(told: &[Told]) -> Vec<String> {
 fn every_transition_is_decided_once_and_told() {
     let machine = Machine::new();
     let receiver = Receiver::start();
-    let rule = "[alert.person]\nrule = \"escalated\"\n[alerts]\nstorm = 1000000\n";
+    let rule = "[alert.person]\nrule = \"escalated\"\n[alerts]\nstorm = 1000000\ngather = \"0s\"\n";
     machine.write(CONFIG, &config(&receiver.url(), rule));
     let (recording, host) = (Recording::of(&machine), SystemHost::new());
     assert_eq!(machine.recover(&["alerts", "check"]).code, 0);
     let mut random = Random::new(23);
     let mut begun = 0;
-    for _ in 0..KILLS {
-        for _ in 0..INCIDENTS / KILLS {
+    for round in 0..KILLS.count() {
+        for _ in 0..INCIDENTS.count() {
             begun += 1;
             let project = format!("p{begun}");
             recording.session(&project, &project, "refused", SessionOutcome::Escalated);
         }
-        let mut child = machine
-            .command(&["alerts", "check"])
-            .spawn()
-            .expect("started");
-        host.sleep(Duration::from_millis(random.below(120)));
+        // A server and a look by cron, in turn: both decide and both tell.
+        let (args, most_ms) = match round % 2 {
+            0 => (&["serve", "--listen", "127.0.0.1:0"][..], 600),
+            _ => (&["alerts", "check"][..], 120),
+        };
+        let mut child = machine.command(args).spawn().expect("started");
+        host.sleep(Duration::from_millis(random.below(most_ms)));
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         // One that has ended by itself cannot be killed.
         kill_process(pid.expect("a process"), Signal::KILL).ok();
