@@ -77,6 +77,7 @@ pub mod host;
 pub mod integrity;
 pub mod interrupt;
 pub mod jsonl;
+pub mod learn;
 pub mod logger;
 pub mod manager;
 pub mod mutex;

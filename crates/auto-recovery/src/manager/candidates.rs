@@ -14,10 +14,12 @@ impl AutoRecoveryManager {
         let handlers = self.kinds_with_handler().into_iter();
         let handlers = handlers.map(|kind| Candidate {
             action: action_of(&kind),
+            recorded: action_of(&kind),
             recipe: None,
             max_attempts,
             ends_early: false,
             asked: false,
+            typed: false,
             available: self.is_enabled(&kind) && self.has_something_to_do(&kind),
             kind,
         });

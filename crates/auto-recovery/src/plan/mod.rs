@@ -4,10 +4,12 @@
 //! among them, and the manager carries the plan out. Escalation is not a step: it is what is left
 //! when the steps are exhausted.
 
+mod advice;
 mod candidate;
 mod order;
 mod planner;
 
+pub use advice::{Advice, AdviceStatus, Expected, LeftOut, PlannedUnit, StepFacts};
 pub use candidate::Candidate;
 pub use order::{CategoryOrder, GivenOrder};
 pub use planner::{Case, Chosen, Plan, Planner};

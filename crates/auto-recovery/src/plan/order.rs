@@ -41,8 +41,10 @@ impl Planner for CategoryOrder {
                 }
             }
         }
-        let skipped = Vec::new();
-        Plan { steps, skipped }
+        Plan {
+            steps,
+            ..Plan::default()
+        }
     }
 }
 
@@ -135,11 +137,13 @@ mod tests {
     fn candidate(kind: RecoveryStrategyType) -> Candidate {
         Candidate {
             action: kind.to_string(),
+            recorded: kind.to_string(),
             kind,
             recipe: None,
             max_attempts: 3,
             ends_early: false,
             asked: false,
+            typed: false,
             available: true,
         }
     }

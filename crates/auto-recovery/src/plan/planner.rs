@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::failure::{Category, Failure};
+use crate::plan::advice::Advice;
 use crate::plan::candidate::Candidate;
 
 /// What a planner is told of the failure.
@@ -35,10 +36,17 @@ pub struct Plan {
     pub steps: Vec<Chosen>,
     /// Why the planner left something else out, in words.
     pub skipped: Vec<String>,
+    /// What history advises, where the planner asks it.
+    pub advice: Option<Box<Advice>>,
 }
 
 /// Chooses what is tried, and in which order.
 pub trait Planner: fmt::Debug + Send + Sync {
     /// The plan against `case`, out of `candidates`.
     fn plan(&self, case: &Case<'_>, candidates: &[Candidate]) -> Plan;
+
+    /// `text` as the records have it by which this planner goes.
+    fn masked(&self, text: &str) -> String {
+        text.to_owned()
+    }
 }

@@ -1,6 +1,7 @@
 //! What a run would try against a failure, and what not and why. Pure but for what the caller tells
 //! of the machine.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use crate::command_line::Place;
 use crate::error::Result;
 use crate::failure::Category;
+use crate::learn::step_name;
 use crate::plan::{self, Case, Planner};
 use crate::recipe::{Candidate, Recipe, RecipeBook, Remedy, Situation};
 use crate::run::advice::{Advice, Words};
@@ -71,6 +73,8 @@ pub struct RunPlan {
     pub steps: Vec<PlannedStep>,
     /// Why something else is not tried, in words.
     pub skipped: Vec<String>,
+    /// What history advises, where it is asked, and what each step does, by its name.
+    pub advice: Option<(Box<plan::Advice>, BTreeMap<String, String>)>,
 }
 
 /// What recipes need to know of the machine.
@@ -135,6 +139,20 @@ impl RunRequest {
         policy: &Policy,
         took: Duration,
     ) -> Result<RunPlan> {
+        self.plan_by(situation, policy, took, &*self.tries.planner)
+    }
+
+    /// The same as another planner chooses it.
+    ///
+    /// # Errors
+    /// As [`RunRequest::plan`].
+    pub fn plan_by(
+        &self,
+        situation: &Situation<'_>,
+        policy: &Policy,
+        took: Duration,
+        planner: &dyn Planner,
+    ) -> Result<RunPlan> {
         let recipes = RecipeBook::with_user(self.tries.recipes.clone())?;
         let circumstances = Circumstances {
             policy,
@@ -144,7 +162,7 @@ impl RunRequest {
             nested: self.record.parent_session.is_some(),
             took,
             machine: self,
-            planner: &*self.tries.planner,
+            planner,
             words: self.words,
         };
         Ok(RunPlan::make(situation, &circumstances))
@@ -178,6 +196,19 @@ impl RunPlan {
             })
             .collect();
         made.skipped.extend(plan.skipped);
+        made.advice = plan.advice.map(|advice| {
+            let masked = |text: &str| around.planner.masked(text);
+            let names = candidates.iter().map(|one| {
+                let recipe = one.recipe.as_ref().map(|recipe| &*recipe.name);
+                let name = step_name(&one.kind, recipe, &masked(&one.recorded));
+                let does = match recipe {
+                    Some(recipe) => format!("{} ({recipe})", one.recorded),
+                    None => one.recorded.clone(),
+                };
+                (name, does)
+            });
+            (advice, names.collect())
+        });
         if made.steps.is_empty() && made.skipped.is_empty() {
             made.skipped
                 .push(nothing_known(situation.category, around.words));
@@ -259,6 +290,8 @@ impl PlannedStep {
         plan::Candidate {
             kind: self.kind.clone(),
             action: self.action.in_words(),
+            recorded: self.recorded(),
+            typed: self.command().is_some_and(|command| command.typed),
             recipe: match &self.action {
                 PlannedAction::Recipe { recipe, .. } | PlannedAction::Mended { recipe } => {
                     Some(recipe.clone())
@@ -270,6 +303,22 @@ impl PlannedStep {
             asked: !self.is_own_doing(),
             available: true,
         }
+    }
+
+    /// The command that it runs, if it is one of its own.
+    pub fn command(&self) -> Option<&StrategyCommand> {
+        match &self.action {
+            PlannedAction::Given(command) | PlannedAction::Recipe { command, .. } => Some(command),
+            PlannedAction::Mended { .. } | PlannedAction::Again { .. } | PlannedAction::Back(_) => {
+                None
+            }
+        }
+    }
+
+    /// What it does, as records have it where it is a command.
+    fn recorded(&self) -> String {
+        let display = self.command().map(|command| command.display.clone());
+        display.unwrap_or_else(|| self.action.in_words())
     }
 
     /// The step in words.
@@ -415,6 +464,7 @@ pub(super) fn prepared(
         },
         folder: named.map(|_| folder),
         of_project: recipe.of_project,
+        typed: false,
         preset: None,
     })
 }

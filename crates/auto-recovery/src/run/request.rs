@@ -13,6 +13,7 @@ use crate::detect::Rules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
 use crate::fixer::Preset;
+use crate::learn::LearnSettings;
 use crate::manager::OnAuditFailure;
 use crate::plan::{CategoryOrder, Planner};
 use crate::process::DEFAULT_GRACE;
@@ -35,6 +36,8 @@ pub struct StrategyCommand {
     pub folder: Option<PathBuf>,
     /// Whether it came with the project, so that somebody may have to agree before it runs.
     pub of_project: bool,
+    /// Whether it was typed for this very run: such commands keep their order among themselves.
+    pub typed: bool,
     /// The agent that it calls, which gets a prompt and has limits.
     pub preset: Option<Preset>,
 }
@@ -47,6 +50,7 @@ impl StrategyCommand {
             display: text.to_owned(),
             folder: None,
             of_project: false,
+            typed: false,
             preset: None,
         }
     }
@@ -58,6 +62,7 @@ impl StrategyCommand {
             argv,
             folder: None,
             of_project: false,
+            typed: false,
             preset: None,
         }
     }
@@ -69,6 +74,7 @@ impl StrategyCommand {
             display: format!("agent:{}", preset.name),
             folder: None,
             of_project: false,
+            typed: false,
             preset: Some(preset),
         }
     }
@@ -83,6 +89,15 @@ impl StrategyCommand {
                 preset.in_words()
             ),
             None => display.clone(),
+        }
+    }
+
+    /// The same, known to be typed for this very run.
+    #[must_use]
+    pub fn typed(self) -> Self {
+        Self {
+            typed: true,
+            ..self
         }
     }
 
@@ -367,6 +382,8 @@ pub struct Tries {
     pub policy: PolicyFor,
     /// Decides what is tried, and in which order.
     pub planner: Arc<dyn Planner>,
+    /// Whether history is asked for a better order; off unless set.
+    pub learn: LearnSettings,
     /// The user's recipes, which come before the built-in ones.
     pub recipes: Vec<Recipe>,
     /// The rules of detection; the built-in ones unless set.
@@ -380,6 +397,7 @@ impl Default for Tries {
         Self {
             policy: Arc::new(|_, _| Policy::default()),
             planner: Arc::new(CategoryOrder),
+            learn: LearnSettings::OFF,
             recipes: Vec::new(),
             rules: None,
             allow: Tier::Safe,

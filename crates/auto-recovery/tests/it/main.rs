@@ -29,6 +29,7 @@ mod encryption;
 mod examples;
 mod export;
 mod fuzz_corpus;
+mod learn;
 mod manager;
 mod page_checker;
 mod power_cuts;

@@ -119,6 +119,7 @@ impl Planner for OtherWayOnly {
         Plan {
             steps: vec![chosen],
             skipped: vec![format!("{}: nothing else helped before", case.category)],
+            ..Plan::default()
         }
     }
 }

@@ -1,0 +1,364 @@
+//! From the records of the journal to what counts.
+//!
+//! A trial is an attempt of `recover run` whose strategy acted and after which the command was run
+//! again, or that stood in for it. These are none: what was only logged, an attempt that a deadline
+//! or the user cut off, a run that died, and a pass on a tree that an earlier attempt left changed,
+//! which credits nobody. A cure that touched what is protected, that somebody refused, or that was
+//! taken back later counts as a failure: else cheating would be learned.
+
+use std::collections::BTreeMap;
+
+use crate::failure::Failure;
+use crate::learn::class::Class;
+use crate::learn::day::Moment;
+use crate::learn::evidence::FailureKey;
+use crate::learn::reading::{Line, Status};
+use crate::learn::step::{nth, step_name};
+use crate::statistics::instant;
+use crate::strategy::RecoveryStrategyType;
+
+/// A try of a step, and what came of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trial {
+    /// When it ended.
+    pub at: Moment,
+    /// The step.
+    pub step: String,
+    /// Whether it cured the failure.
+    pub won: bool,
+    /// From act to the end of the undo; of a retry with the delay before it.
+    pub seconds: f64,
+    /// The number of the attempt.
+    pub number: u64,
+}
+
+/// A failure that was faced, and the trials against it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incident {
+    /// The failure.
+    pub failure: FailureKey,
+    /// The trials, in order.
+    pub trials: Vec<Trial>,
+    /// When it was seen.
+    pub at: Moment,
+}
+
+/// What a session was advised.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Advised {
+    /// Whether another order than the shipped one was advised.
+    pub(super) changed: bool,
+    pub(super) applied: bool,
+    pub(super) control: bool,
+    pub(super) shipped: f64,
+}
+
+/// A recovery of `recover run`, from its beginning to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// The session.
+    pub session_id: String,
+    /// The workspace, as a path.
+    pub workspace: String,
+    /// The machine.
+    pub host: String,
+    /// When it ended.
+    pub ended: Moment,
+    /// The failures that were faced, in order.
+    pub incidents: Vec<Incident>,
+    pub(super) advised: Option<Advised>,
+    pub(super) outcome: Outcome,
+    pub(super) duration_seconds: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Recovered,
+    Escalated,
+    #[default]
+    Other,
+}
+
+impl Run {
+    /// A run of `workspace` that ended with or without a cure, and in which `incidents` were faced.
+    pub fn new(session_id: &str, workspace: &str, ended: Moment, incidents: Vec<Incident>) -> Self {
+        let last = incidents.last().and_then(|incident| incident.trials.last());
+        let cured = last.is_some_and(|trial| trial.won);
+        Self {
+            session_id: session_id.to_owned(),
+            workspace: workspace.to_owned(),
+            host: String::new(),
+            ended,
+            outcome: if cured {
+                Outcome::Recovered
+            } else {
+                Outcome::Escalated
+            },
+            duration_seconds: 0.0,
+            incidents,
+            advised: None,
+        }
+    }
+
+    /// How long its recovery took, somebody who has to look at its end included; `None` where it
+    /// did not come to an end.
+    pub(super) fn realised(&self, person: f64) -> Option<f64> {
+        let trials = self.incidents.iter().flat_map(|one| &one.trials);
+        let tried: f64 = trials.map(|trial| trial.seconds).sum();
+        match self.outcome {
+            Outcome::Recovered => Some(tried),
+            Outcome::Escalated => Some(tried + person),
+            Outcome::Other => None,
+        }
+    }
+}
+
+/// Which runs count.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Those of this machine alone, if given.
+    pub host: Option<String>,
+    /// Those that ended no later than this, if given.
+    pub until: Option<Moment>,
+}
+
+impl Filter {
+    /// Whether `run` counts.
+    pub fn takes(&self, run: &Run) -> bool {
+        let is_here = self.host.as_ref().is_none_or(|host| run.host == *host);
+        is_here && self.until.is_none_or(|until| run.ended <= until)
+    }
+}
+
+/// Reads records, in the order of the journal.
+#[derive(Debug, Default)]
+pub struct History {
+    sessions: BTreeMap<String, Session>,
+    /// The failures met, by a hash of their texts: a journal tells few of them many times.
+    known: BTreeMap<[u8; 32], (Failure, String)>,
+}
+
+#[derive(Debug, Default)]
+struct Session {
+    done: Vec<Run>,
+    open: Option<Open>,
+}
+
+/// A run that has not ended.
+#[derive(Debug)]
+struct Open {
+    run: Run,
+    /// The attempt that has begun: its id, step, and beginning in microseconds.
+    begun: Option<(String, String, i64)>,
+    /// How often each step was begun since the failure was seen.
+    tries: Vec<(String, u32)>,
+    /// The end of what came before, in microseconds.
+    since: i64,
+    /// Whether an attempt against this failure left the tree changed.
+    kept: bool,
+}
+
+impl History {
+    /// Takes the text of a record. What is none, or says nothing of a recovery, is passed over.
+    pub fn read(&mut self, raw: &[u8]) {
+        let Ok(line) = serde_json::from_slice::<Line<'_>>(raw) else {
+            return;
+        };
+        let Some(id) = line.session_id.as_deref() else {
+            return;
+        };
+        match &*line.event {
+            "session_cleared" | "session_pruned" => drop(self.sessions.remove(id)),
+            "session_started" => self.begin(&line),
+            "failure_detected" | "failure_changed" => self.face(line),
+            "attempt_started" | "attempt_finished" | "session_finished" | "restored" => {
+                if let Some(session) = self.sessions.get_mut(id) {
+                    session.read(&line);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The runs, in the order in which they ended.
+    pub fn into_runs(self) -> Vec<Run> {
+        let mut runs: Vec<Run> = self
+            .sessions
+            .into_values()
+            .flat_map(|one| one.done)
+            .collect();
+        runs.sort_by(|a, b| (a.ended, &a.session_id).cmp(&(b.ended, &b.session_id)));
+        runs
+    }
+
+    fn begin(&mut self, line: &Line<'_>) {
+        let (Some(id), Some(workspace)) = (&line.session_id, &line.workspace) else {
+            return;
+        };
+        let session = self.sessions.entry(id.clone().into_owned()).or_default();
+        session.open = Some(Open {
+            run: Run {
+                session_id: id.clone().into_owned(),
+                workspace: workspace.clone().into_owned(),
+                host: line.host.clone().unwrap_or_default().into_owned(),
+                ended: Moment::default(),
+                incidents: Vec::new(),
+                advised: None,
+                outcome: Outcome::Other,
+                duration_seconds: 0.0,
+            },
+            begun: None,
+            tries: Vec::new(),
+            since: micros(&line.at),
+            kept: false,
+        });
+    }
+
+    fn face(&mut self, line: Line<'_>) {
+        let id = line.session_id.as_deref().unwrap_or_default();
+        let session = self.sessions.get_mut(id);
+        let Some(open) = session.and_then(|session| session.open.as_mut()) else {
+            return;
+        };
+        let (Some(text), Some(category)) = (line.failure, line.category) else {
+            return;
+        };
+        let (failure, kind) = self.known.entry(text.hash()).or_insert_with(|| {
+            let failure = text.into_failure();
+            let kind = failure.kind();
+            (failure, kind)
+        });
+        let at = micros(&line.at);
+        open.run.incidents.push(Incident {
+            failure: FailureKey::with_kind(Class::of(category, failure), failure, kind.clone()),
+            trials: Vec::new(),
+            at: Moment(at.div_euclid(1_000_000)),
+        });
+        if open.run.advised.is_none() {
+            open.run.advised = line.advice.map(|advice| Advised {
+                changed: advice.status == Status::Changed,
+                applied: advice.applied,
+                control: advice.control,
+                shipped: advice.expected.shipped,
+            });
+        }
+        open.tries.clear();
+        open.since = at;
+        open.kept = false;
+    }
+}
+
+impl Session {
+    fn read(&mut self, line: &Line<'_>) {
+        match &*line.event {
+            "restored" => self.take_back(line.attempt_number.unwrap_or(0)),
+            "session_finished" => {
+                if let Some(mut open) = self.open.take() {
+                    open.end(line);
+                    self.done.push(open.run);
+                }
+            }
+            event => {
+                if let Some(open) = &mut self.open {
+                    match event {
+                        "attempt_started" => open.attempt(line),
+                        _ => open.attempted(line),
+                    }
+                }
+            }
+        }
+    }
+
+    /// What was cured after attempt `number` was taken back.
+    fn take_back(&mut self, number: u64) {
+        let open = self.open.iter_mut().map(|open| &mut open.run);
+        let incidents = self
+            .done
+            .iter_mut()
+            .chain(open)
+            .flat_map(|run| &mut run.incidents);
+        for trial in incidents.flat_map(|incident| &mut incident.trials) {
+            trial.won &= trial.number <= number;
+        }
+    }
+}
+
+impl Open {
+    fn attempt(&mut self, line: &Line<'_>) {
+        let kind = line.strategy.as_deref().unwrap_or_default();
+        let kind = RecoveryStrategyType::from(kind.to_owned());
+        let action = line.action.as_deref().unwrap_or_default();
+        let name = step_name(&kind, line.recipe.as_deref(), action);
+        let place = self.tries.iter().position(|(known, _)| *known == name);
+        let place = place.unwrap_or_else(|| {
+            self.tries.push((name.clone(), 0));
+            self.tries.len() - 1
+        });
+        self.tries[place].1 += 1;
+        let step = nth(&name, self.tries[place].1);
+        let id = line.attempt_id.as_deref().unwrap_or_default().to_owned();
+        let at = micros(&line.at);
+        let from = if kind == RecoveryStrategyType::Retry {
+            self.since
+        } else {
+            at
+        };
+        // What is given and cannot be read cannot be told from others.
+        let is_hidden = action.is_empty() && name.starts_with("given:");
+        self.begun = (!is_hidden).then_some((id, step, from));
+    }
+
+    fn attempted(&mut self, line: &Line<'_>) {
+        let at = micros(&line.at);
+        self.since = at;
+        let was_kept = self.kept;
+        self.kept |= line.kept;
+        let id = line.attempt_id.as_deref().unwrap_or_default();
+        let Some((_, step, from)) = self.begun.take().filter(|begun| begun.0 == id) else {
+            return;
+        };
+        let won = line.success && line.protected.is_empty();
+        let stood_in = line.strategy_exit_code.is_some() && step.starts_with("given:");
+        let ran_again = line.exit_code.is_some() || line.signal.is_some();
+        let counts = ran_again || stood_in || !line.protected.is_empty();
+        let passed_anyway =
+            line.confirmed == Some(false) || (line.flaky && !step.starts_with("retry"));
+        if !counts || (line.success && (was_kept || passed_anyway)) {
+            return;
+        }
+        if let Some(incident) = self.run.incidents.last_mut() {
+            incident.trials.push(Trial {
+                at: Moment(at.div_euclid(1_000_000)),
+                step,
+                won,
+                seconds: (at - from).max(0) as f64 / 1e6,
+                number: line.attempt_number.unwrap_or(0),
+            });
+        }
+    }
+
+    fn end(&mut self, line: &Line<'_>) {
+        /// The exit code after the deadline.
+        const TIMED_OUT: i32 = 124;
+
+        self.run.ended = Moment(micros(&line.at).div_euclid(1_000_000));
+        self.run.duration_seconds = line.duration_seconds;
+        let outcome = line.outcome.as_deref().unwrap_or_default();
+        let was_cut_off = line.exit_code == Some(TIMED_OUT);
+        self.run.outcome = match outcome {
+            "recovered" => Outcome::Recovered,
+            "escalated" if !was_cut_off => Outcome::Escalated,
+            _ => Outcome::Other,
+        };
+        // The last attempt may have been the one that was cut off.
+        if self.run.outcome == Outcome::Other
+            && let Some(incident) = self.run.incidents.last_mut()
+        {
+            incident.trials.pop_if(|trial| !trial.won);
+        }
+    }
+}
+
+fn micros(at: &str) -> i64 {
+    instant(at).unwrap_or(0)
+}
