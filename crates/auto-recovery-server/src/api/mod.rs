@@ -6,6 +6,7 @@
 mod answer;
 mod document;
 mod export;
+mod failures;
 mod find;
 mod ingest;
 mod sessions;
@@ -15,6 +16,7 @@ mod trail;
 pub(crate) use answer::{no_such_method, nothing};
 pub(crate) use document::document;
 pub(crate) use export::export;
+pub(crate) use failures::{KindPage, failures, kind_page, read_kind_query};
 pub(crate) use find::{Listed, Listing, find, find_session, read_listing, summary};
 pub(crate) use ingest::ingest;
 pub(crate) use sessions::{session, sessions};

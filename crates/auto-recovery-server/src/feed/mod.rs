@@ -2,11 +2,15 @@
 
 mod counters;
 mod database;
+mod failures;
 mod follow;
+mod kinds;
 mod rows;
 mod take_up;
 
 pub(crate) use database::Database;
+pub(crate) use failures::{ALL, SLOT_US};
 pub(crate) use follow::{Following, Standing, follow};
+pub(crate) use kinds::{FailureKind, KindQuery, Neighbours, OfStrategy, Slot, Sort};
 pub(crate) use rows::{Event, Kind, Wanted};
 pub(crate) use take_up::BEGUN;

@@ -1,6 +1,6 @@
 //! The one sheet and the scripts.
 
-use axum::extract::Path;
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
@@ -18,9 +18,19 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("live.js", include_str!("live.js")),
 ];
 
-/// The sheet.
-pub(crate) async fn style() -> Response {
+/// The sheet: for the browser's choice of light or dark, or for one of the two.
+pub(crate) async fn style(RawQuery(query): RawQuery) -> Response {
     let text = format!("{PAGE_STYLE}{}{STYLE}", chart::STYLE);
+    let (asks, answer) = ("(prefers-color-scheme: dark)", "color-scheme: light dark");
+    let text = match query.as_deref() {
+        Some("theme=dark") => text
+            .replace(asks, "all")
+            .replace(answer, "color-scheme: dark"),
+        Some("theme=light") => text
+            .replace(asks, "not all")
+            .replace(answer, "color-scheme: light"),
+        _ => text,
+    };
     let kind = HeaderValue::from_static("text/css; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

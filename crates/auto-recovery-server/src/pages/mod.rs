@@ -5,6 +5,7 @@
 
 mod about;
 mod assets;
+mod failures;
 mod frame;
 mod live;
 mod login;
@@ -13,12 +14,15 @@ mod pieces;
 mod session;
 mod sessions;
 mod stats;
+mod view;
 
 pub(crate) use about::about;
 pub(crate) use assets::{script, style};
+pub(crate) use failures::{failure, failures};
 pub(crate) use live::live;
 pub(crate) use login::login;
 pub(crate) use overview::overview;
 pub(crate) use session::session;
 pub(crate) use sessions::sessions;
 pub(crate) use stats::stats;
+pub(crate) use view::in_view;

@@ -10,10 +10,11 @@ use axum::extract::{RawQuery, State};
 use maud::{Markup, PreEscaped, html};
 
 use super::frame::{Page, Wrong, framed};
-use super::pieces;
+use super::view::view;
+use super::{failures, pieces};
 use crate::api::{Listing, find, summary};
 use crate::app::App;
-use crate::feed::BEGUN;
+use crate::feed::{ALL, BEGUN, FailureKind, KindQuery, Sort};
 use crate::http::Query;
 
 /// Sessions in each list.
@@ -22,9 +23,15 @@ const ROWS: usize = 20;
 /// Sessions that are looked at for a list: some are no longer as the feed has them.
 const CANDIDATES: u32 = 50;
 
+/// Kinds of failure that cost most, and days of the chart.
+const COSTLY: u32 = 10;
+const DAYS: usize = 30;
+
 /// What the page shows.
 struct Shown {
     sums: AggregateStatistics,
+    /// The same of the time before, as long.
+    before: Option<AggregateStatistics>,
     escalated: Vec<SessionSummary>,
     running: Vec<SessionSummary>,
     newest: Vec<SessionSummary>,
@@ -42,32 +49,58 @@ pub(crate) async fn overview(
         let text = format!("since={}", pieces::encoded(&range));
         Query::read(Some(&text))?.moment("since", app.host.now())?
     };
-    let ids = app.run(|app| {
-        let escalated = app.feed().with_outcome("escalated", CANDIDATES)?;
-        Ok((escalated, app.feed().with_outcome(BEGUN, CANDIDATES)?))
+    let (view, now_us) = (view(), app.now_us());
+    let of_feed = app.run(move |app| {
+        let feed = app.feed();
+        let escalated = feed.with_outcome("escalated", CANDIDATES)?;
+        let ids = (escalated, feed.with_outcome(BEGUN, CANDIDATES)?);
+        let (mut days, from) = view.days(now_us, DAYS);
+        view.add(&mut days, &feed.slots(ALL, from)?);
+        let days = days.into_iter().map(|(day, sums)| (day.to_string(), sums));
+        let costly = feed.kinds(&KindQuery {
+            sort: Sort::Time,
+            limit: COSTLY,
+            ..KindQuery::default()
+        })?;
+        Ok((ids, days.collect::<Vec<_>>(), costly))
     });
-    let ids = ids.await?;
+    let (ids, days, costly) = of_feed.await?;
     let shown = app
-        .of_store(move |store| read(store, since_us, &ids))
+        .of_store(move |store| read(store, (since_us, now_us), &ids))
         .await?;
-    Ok(framed(&app, "Overview", "/", content(&shown, &range)))
+    let content = html! {
+        (content(&app, &shown, &range))
+        (failures::by_day("Sessions by day", &days))
+        (costly_kinds(&app, &costly))
+        @if !shown.newest.is_empty() {
+            section { h2 { "Newest" } (pieces::sessions(&app, "The newest sessions", &shown.newest)) }
+        }
+    };
+    Ok(framed(&app, "Overview", "/", content))
 }
 
 fn read(
     store: &dyn AuditStore,
-    since_us: Option<i64>,
+    (since_us, now_us): (Option<i64>, i64),
     (escalated, begun): &(Vec<String>, Vec<String>),
 ) -> Result<Shown> {
     let query = AggregateQuery {
         since_us,
         ..AggregateQuery::default()
     };
+    let before = since_us.map(|since| AggregateQuery {
+        since_us: Some(since - (now_us - since)),
+        until_us: Some(since),
+        ..AggregateQuery::default()
+    });
+    let before = before.map(|query| store.aggregate(&query)).transpose()?;
     let newest = Listing {
         limit: ROWS,
         ..Listing::default()
     };
     Ok(Shown {
         sums: store.aggregate(&query)?.total,
+        before: before.map(|sums| sums.total),
         escalated: those(store, escalated, SessionOutcome::Escalated)?,
         running: those(store, begun, SessionOutcome::Running)?,
         newest: find(store, &newest)?.sessions,
@@ -93,35 +126,75 @@ fn those(
     Ok(found)
 }
 
-fn content(shown: &Shown, range: &str) -> Markup {
+fn content(app: &App, shown: &Shown, range: &str) -> Markup {
     let sums = &shown.sums;
+    let was = |number: fn(&AggregateStatistics) -> String| {
+        let before = shown.before.as_ref().filter(|before| before.sessions > 0);
+        html! { @if let Some(before) = before { br; small { "before: " (number(before)) } } }
+    };
     html! {
         form class="filters" method="get" {
             label { "Since" input name="since" value=(pieces::typed(range)); }
             button type="submit" { "Show" }
         }
         ul class="numbers" {
-            li { b { (sums.sessions) } "recoveries" }
+            li { b { (sums.sessions) } "recoveries" (was(|sums| sums.sessions.to_string())) }
             li {
                 b { (format!("{:.1} %", sums.success_rate)) }
                 "of attempts cured it (95 %: "
                 (format!("{:.0}–{:.0}", sums.success_rate_low, sums.success_rate_high)) ")"
+                (was(|sums| format!("{:.1} %", sums.success_rate)))
             }
-            li { b { (sums.escalated_sessions) } "need a person" }
-            li { b { (sums.flaky_attempts) } "passed by plain retry" }
+            li { b { (sums.escalated_sessions) } "need a person" (was(|sums| sums.escalated_sessions.to_string())) }
+            li { b { (sums.flaky_attempts) } "passed by plain retry" (was(|sums| sums.flaky_attempts.to_string())) }
         }
         (ends(sums))
         @if shown.newest.is_empty() {
             p { "Nothing is recorded yet: " code { "recover run -- CMD" } " records a recovery when CMD fails." }
         }
         @if !shown.running.is_empty() {
-            section { h2 { "Running now" } (pieces::sessions("Sessions that have not ended", &shown.running)) }
+            section { h2 { "Running now" } (pieces::sessions(app, "Sessions that have not ended", &shown.running)) }
         }
         @if !shown.escalated.is_empty() {
-            section { h2 { "Needs a person" } (pieces::sessions("The newest that nothing helped", &shown.escalated)) }
+            section { h2 { "Needs a person" } (pieces::sessions(app, "The newest that nothing helped", &shown.escalated)) }
         }
-        @if !shown.newest.is_empty() {
-            section { h2 { "Newest" } (pieces::sessions("The newest sessions", &shown.newest)) }
+    }
+}
+
+/// Kinds of failure that cost most time in attempts.
+fn costly_kinds(app: &App, kinds: &[(f64, FailureKind)]) -> Markup {
+    html! {
+        @if !kinds.is_empty() {
+            section {
+                h2 { "Failures that cost most time" }
+                section class="wide" aria-label="Failures that cost most time" tabindex="0" {
+                    table {
+                        caption { "Since the server's feed began to count" }
+                        thead {
+                            tr {
+                                th scope="col" { "Failure" }
+                                th scope="col" class="number" { "Time" }
+                                th scope="col" class="number" { "Sessions" }
+                                th scope="col" class="number" { "Recovered" }
+                                th scope="col" { "Last seen" }
+                            }
+                        }
+                        tbody {
+                            @for (_, kind) in kinds {
+                                tr {
+                                    th scope="row" class="failure" {
+                                        a href=(failures::path(&kind.kind)) { (failures::name(app, kind)) }
+                                    }
+                                    td class="number" { (kind.total_duration_seconds) " s" }
+                                    td class="number" { (kind.sessions) }
+                                    td class="number" { (kind.recovered_sessions) }
+                                    td { @if let Some(last) = &kind.last_timestamp { (pieces::time(last)) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use super::frame::{Page, Wrong, framed};
 use super::pieces;
+use super::view::view;
 use crate::api::{Listed, find, read_listing};
 use crate::app::App;
 use crate::http::Query;
@@ -44,11 +45,11 @@ pub(crate) async fn sessions(
         &app,
         "Sessions",
         "/sessions",
-        content(&listed, &asked),
+        content(&app, &listed, &asked),
     ))
 }
 
-fn content(listed: &Listed, asked: &[(String, String)]) -> Markup {
+fn content(app: &App, listed: &Listed, asked: &[(String, String)]) -> Markup {
     let value = |name: &str| {
         let found = asked.iter().find(|(one, _)| one == name);
         found.map_or(String::new(), |(_, value)| pieces::typed(value))
@@ -72,18 +73,19 @@ fn content(listed: &Listed, asked: &[(String, String)]) -> Markup {
         @if listed.sessions.is_empty() {
             p {
                 "No such session. " code { "recover run -- CMD" } " records one when CMD fails; "
-                a href="/sessions" { "show all" } "."
+                a href=(view().link("/sessions")) { "show all" } "."
             }
         } @else {
-            (pieces::sessions("Sessions, newest first", &listed.sessions))
+            (pieces::sessions(app, "Sessions, newest first", &listed.sessions))
         }
         @if let Some(next) = &listed.next {
-            p class="next" { a rel="next" href=(next_page(asked, next)) { "Older sessions" } }
+            p class="next" { a rel="next" href=(next_page("/sessions", asked, next)) { "Older sessions" } }
         }
     }
 }
 
-fn next_page(asked: &[(String, String)], next: &str) -> String {
+/// The address of the page of the list `path` that begins behind the place `next`.
+pub(super) fn next_page(path: &str, asked: &[(String, String)], next: &str) -> String {
     let kept = asked
         .iter()
         .filter(|(name, value)| name != "after" && !value.is_empty());
@@ -92,7 +94,7 @@ fn next_page(asked: &[(String, String)], next: &str) -> String {
         query.append_pair(name, value);
     }
     query.append_pair("after", next);
-    format!("/sessions?{}", query.finish())
+    view().link(&format!("{path}?{}", query.finish()))
 }
 
 /// The parameters of an address, which was read before.

@@ -42,11 +42,16 @@ pub(crate) async fn stats(
         &app,
         "Statistics",
         "/stats",
-        content(&of_page, &sums, &typed),
+        content(&app, &of_page, &sums, &typed),
     ))
 }
 
-fn content(query: &AggregateQuery, sums: &Aggregates, typed: &[(String, String)]) -> Markup {
+fn content(
+    app: &App,
+    query: &AggregateQuery,
+    sums: &Aggregates,
+    typed: &[(String, String)],
+) -> Markup {
     let value = |name: &str| {
         let found = typed.iter().find(|(one, _)| one == name);
         found.map_or(String::new(), |(_, value)| pieces::typed(value))
@@ -75,7 +80,7 @@ fn content(query: &AggregateQuery, sums: &Aggregates, typed: &[(String, String)]
             }
             button type="submit" { "Show" }
         }
-        (table(query, sums))
+        (table(app, query, sums))
         @if sums.groups.len() > ROWS {
             p { (sums.groups.len() - ROWS) " more groups: " code { "recover stats --all --by " (by) } " shows them." }
         }
@@ -86,7 +91,7 @@ fn words(by: Dimension) -> String {
     by.as_str().replace('_', " ")
 }
 
-fn table(query: &AggregateQuery, sums: &Aggregates) -> Markup {
+fn table(app: &App, query: &AggregateQuery, sums: &Aggregates) -> Markup {
     let everything = query.by.iter().map(|_| None);
     let total: Vec<Option<String>> = everything.collect();
     html! {
@@ -106,15 +111,15 @@ fn table(query: &AggregateQuery, sums: &Aggregates) -> Markup {
                     }
                 }
                 tbody {
-                    @for group in sums.groups.iter().take(ROWS) { (row(&group.key, "—", &group.statistics)) }
+                    @for group in sums.groups.iter().take(ROWS) { (row(app, &group.key, "—", &group.statistics)) }
                 }
-                tfoot { (row(&total, "all", &sums.total)) }
+                tfoot { (row(app, &total, "all", &sums.total)) }
             }
         }
     }
 }
 
-fn row(key: &[Option<String>], unknown: &str, of: &AggregateStatistics) -> Markup {
+fn row(app: &App, key: &[Option<String>], unknown: &str, of: &AggregateStatistics) -> Markup {
     let within = |seconds: Option<f64>| {
         seconds
             .map(|seconds| format!("{seconds} s"))
@@ -123,7 +128,7 @@ fn row(key: &[Option<String>], unknown: &str, of: &AggregateStatistics) -> Marku
     html! {
         tr {
             @for value in key {
-                th scope="row" { (value.as_deref().map_or_else(|| unknown.to_owned(), pieces::name)) }
+                th scope="row" { (value.as_deref().map_or_else(|| unknown.to_owned(), |value| pieces::name(&app.masked(value)))) }
             }
             td class="number" { (of.total_attempts) }
             td class="number" { (of.success_rate) " %" }

@@ -8,6 +8,7 @@ mod client;
 mod connections;
 mod doors;
 mod events;
+mod failures;
 mod feed;
 mod hostile;
 mod machine;

@@ -20,6 +20,7 @@ fn hostile_text_is_text_on_every_page() {
             "/",
             "/sessions",
             "/live",
+            "/failures",
             "/about",
             "/login?next=%22%3E%3Csvg%20onload%3D1%3E",
         ]

@@ -24,5 +24,5 @@ pub use groups::{GroupSink, Grouping, SessionGroups, SessionTraits};
 pub use most_modified::{MOST_MODIFIED_MAX, MostModified};
 pub use query::{AggregateGroup, AggregateQuery, Aggregates, Dimension};
 pub use session::RecoveryStatistics;
-pub use sums::{AggregateSums, EntrySums, whole_ms};
+pub use sums::{AggregateSums, EntrySums, whole_ms, wilson};
 pub use time::{earlier, hour_of, instant, later};

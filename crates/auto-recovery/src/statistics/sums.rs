@@ -151,7 +151,7 @@ fn rounded_quotient(dividend: u64, divisor: u64) -> u64 {
 /// The interval that holds the true rate of `successes` in `total` with 95 % confidence, in percent
 /// with 2 decimals; everything is possible of nothing. After E. B. Wilson, "Probable Inference, the
 /// Law of Succession, and Statistical Inference", 1927.
-fn wilson(successes: u64, total: u64) -> (f64, f64) {
+pub fn wilson(successes: u64, total: u64) -> (f64, f64) {
     /// The 0.975 quantile of the normal distribution.
     const Z: f64 = 1.959_963_984_540_054;
     if total == 0 {
