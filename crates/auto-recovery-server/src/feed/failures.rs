@@ -10,7 +10,7 @@ use auto_recovery::Result;
 use auto_recovery::audit::AuditStore;
 use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::failure::Failure;
-use auto_recovery::statistics::instant;
+use auto_recovery::statistics::{instant, whole_ms};
 use auto_recovery::wording::cut;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,11 @@ const NAME_CHARS: usize = 100;
 
 /// Microseconds of a slot, the finest time that sums have: every zone's day begins with one.
 pub(crate) const SLOT_US: i64 = 15 * 60 * 1_000_000;
+
+/// Durations of attempts are counted up to each of these, in milliseconds, and beyond the last.
+pub(crate) const TOOK_MS: [u64; 11] = [
+    100, 300, 1000, 3000, 10_000, 30_000, 120_000, 300_000, 900_000, 3_600_000, 10_800_000,
+];
 
 /// The kind under which the slots of all sessions are.
 pub(crate) const ALL: &str = "";
@@ -96,6 +101,8 @@ pub(super) struct Told {
     seconds: f64,
     /// How often each strategy was tried, and how often it helped.
     strategies: BTreeMap<String, (u64, u64)>,
+    /// How many attempts took how long, by [`TOOK_MS`].
+    took: BTreeMap<usize, u64>,
     /// The failure, until its kind has words.
     #[serde(skip)]
     words: Words,
@@ -179,11 +186,15 @@ impl Told {
         *tried += 1;
         *helped += u64::from(entry.success);
         self.seconds += entry.duration_seconds.max(0.0);
+        let ms = whole_ms(entry.duration_seconds);
+        let place = TOOK_MS.iter().position(|most| ms <= *most);
+        *self.took.entry(place.unwrap_or(TOOK_MS.len())).or_default() += 1;
     }
 
     /// Forgets the entries, which are read again.
     pub(super) fn forget_entries(&mut self) {
         self.strategies.clear();
+        self.took.clear();
         self.seconds = 0.0;
     }
 
@@ -285,8 +296,19 @@ fn count(connection: &Connection, told: &Told, sign: i64) -> rusqlite::Result<()
     if let Some(project) = &told.project {
         part.execute(params![told.kind, "project", project, sign, recovered])?;
     }
+    let number = |number: u64| sign * i64::try_from(number).unwrap_or(i64::MAX);
+    for (place, count) in &told.took {
+        for kind in [ALL, &told.kind] {
+            part.execute(params![
+                kind,
+                "took",
+                format!("{place:02}"),
+                number(*count),
+                0
+            ])?;
+        }
+    }
     for (strategy, (tried, helped)) in &told.strategies {
-        let number = |number: u64| sign * i64::try_from(number).unwrap_or(i64::MAX);
         part.execute(params![
             told.kind,
             "strategy",

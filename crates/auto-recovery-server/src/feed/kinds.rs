@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
 use super::database::Database;
+use super::failures::TOOK_MS;
 
 /// Projects and strategies that are told of each kind; more are counted.
 const PARTS: u32 = 10;
@@ -178,6 +179,25 @@ impl Database {
                 })
             })?;
             rows.collect()
+        })
+    }
+
+    /// How many attempts at `kind` took how long, by [`TOOK_MS`].
+    pub(crate) fn took(&self, kind: &str) -> Result<[u64; TOOK_MS.len() + 1]> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT name, count FROM failure_part WHERE kind = ? AND part = 'took'",
+            )?;
+            let mut counts = [0; TOOK_MS.len() + 1];
+            let mut rows = select.query([kind])?;
+            while let Some(row) = rows.next()? {
+                let place: String = row.get(0)?;
+                let place = place.parse().ok();
+                if let Some(count) = place.and_then(|place: usize| counts.get_mut(place)) {
+                    *count = number(row, 1)?;
+                }
+            }
+            Ok(counts)
         })
     }
 

@@ -9,7 +9,7 @@ mod rows;
 mod take_up;
 
 pub(crate) use database::Database;
-pub(crate) use failures::{ALL, SLOT_US};
+pub(crate) use failures::{ALL, SLOT_US, TOOK_MS};
 pub(crate) use follow::{Following, Standing, follow};
 pub(crate) use kinds::{FailureKind, KindQuery, Neighbours, OfStrategy, Slot, Sort};
 pub(crate) use rows::{Event, Kind, Wanted};

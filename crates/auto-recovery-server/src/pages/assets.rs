@@ -12,10 +12,11 @@ use crate::http::Problem;
 const STYLE: &str = include_str!("style.css");
 
 /// The scripts, each by the name of its file.
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 4] = [
     ("page.js", include_str!("page.js")),
     ("stream.js", include_str!("stream.js")),
     ("live.js", include_str!("live.js")),
+    ("sessions.js", include_str!("sessions.js")),
 ];
 
 /// The sheet: for the browser's choice of light or dark, or for one of the two.

@@ -11,6 +11,7 @@ use maud::{Markup, PreEscaped, html};
 use super::frame::{Page, Wrong, framed};
 use super::pieces;
 use super::sessions::{next_page, pairs};
+use super::took::took;
 use super::view::view;
 use crate::api::{KindPage, kind_page, read_kind_query, summary};
 use crate::app::App;
@@ -91,8 +92,7 @@ fn list(app: &App, page: &KindPage, sparks: &[Vec<u64>], typed: &[(String, Strin
                             th scope="col" { "What cures it" }
                             th scope="col" class="number" { "By retry" }
                             th scope="col" class="number" { "Projects" }
-                            th scope="col" { "First seen" }
-                            th scope="col" { "Last seen" }
+                            th scope="col" { "Last and first seen" }
                         }
                     }
                     tbody {
@@ -129,8 +129,10 @@ fn row(app: &App, kind: &FailureKind, spark: &[u64]) -> Markup {
             td { @if let Some(best) = best(kind) { (pieces::name(&best.strategy)) " " (interval(best)) } }
             td class="number" { (kind.flaky_sessions) }
             td class="number" { (kind.projects_count) }
-            td { @if let Some(first) = &kind.first_timestamp { (pieces::time(first)) } }
-            td { @if let Some(last) = &kind.last_timestamp { (pieces::time(last)) } }
+            td {
+                @if let Some(last) = &kind.last_timestamp { (pieces::time(last)) br; }
+                @if let Some(first) = &kind.first_timestamp { small { (pieces::time(first)) } }
+            }
         }
     }
 }
@@ -190,10 +192,11 @@ pub(crate) async fn failure(
             view.add(&mut days, &app.feed().slots(&asked, from)?);
             let days = days.into_iter().map(|(day, sums)| (day.to_string(), sums));
             let ids = app.feed().sessions_of_kind(&asked, SESSIONS)?;
-            Ok((found, days.collect::<Vec<_>>(), ids))
+            let counts = app.feed().took(&asked)?;
+            Ok((found, (days.collect::<Vec<_>>(), counts), ids))
         })
         .await?;
-    let (Some((_, found)), days, ids) = found else {
+    let (Some((_, found)), (days, counts), ids) = found else {
         let text = format!("there is no kind of failure {kind:?}");
         return Err(Problem::not_found(text).into());
     };
@@ -204,6 +207,7 @@ pub(crate) async fn failure(
         (facts(&found))
         (by_day("Sessions by day", &days))
         (strategies(&found))
+        (took("How long attempts at it took", &counts))
         (projects(&app, &found))
         section {
             h2 { "Newest" }

@@ -119,6 +119,7 @@ fn scripts(path: Option<&str>) -> &'static [&'static str] {
     match path {
         None => &[],
         Some("/live") => &["page.js", "stream.js", "live.js"],
+        Some("/sessions") => &["page.js", "stream.js", "sessions.js"],
         Some(_) => &["page.js"],
     }
 }
@@ -146,7 +147,7 @@ fn choices(view: &View) -> Markup {
         html! { option value=(value) selected[is_chosen] { (words) } }
     };
     html! {
-        footer {
+        aside aria-label="Display" {
             details {
                 summary { "Display: times in " (view.zone_name) }
                 form class="filters" method="get" {

@@ -14,6 +14,7 @@ mod pieces;
 mod session;
 mod sessions;
 mod stats;
+mod took;
 mod view;
 
 pub(crate) use about::about;

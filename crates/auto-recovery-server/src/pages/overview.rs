@@ -14,7 +14,7 @@ use super::view::view;
 use super::{failures, pieces};
 use crate::api::{Listing, find, summary};
 use crate::app::App;
-use crate::feed::{ALL, BEGUN, FailureKind, KindQuery, Sort};
+use crate::feed::{ALL, BEGUN, FailureKind, KindQuery, Slot, Sort};
 use crate::http::Query;
 
 /// Sessions in each list.
@@ -69,8 +69,7 @@ pub(crate) async fn overview(
         .of_store(move |store| read(store, (since_us, now_us), &ids))
         .await?;
     let content = html! {
-        (content(&app, &shown, &range))
-        (failures::by_day("Sessions by day", &days))
+        (content(&app, &shown, (&range, &days)))
         (costly_kinds(&app, &costly))
         @if !shown.newest.is_empty() {
             section { h2 { "Newest" } (pieces::sessions(&app, "The newest sessions", &shown.newest)) }
@@ -126,7 +125,7 @@ fn those(
     Ok(found)
 }
 
-fn content(app: &App, shown: &Shown, range: &str) -> Markup {
+fn content(app: &App, shown: &Shown, (range, days): (&str, &[(String, Slot)])) -> Markup {
     let sums = &shown.sums;
     let was = |number: fn(&AggregateStatistics) -> String| {
         let before = shown.before.as_ref().filter(|before| before.sessions > 0);
@@ -149,6 +148,7 @@ fn content(app: &App, shown: &Shown, range: &str) -> Markup {
             li { b { (sums.flaky_attempts) } "passed by plain retry" (was(|sums| sums.flaky_attempts.to_string())) }
         }
         (ends(sums))
+        (failures::by_day("Sessions by day", days))
         @if shown.newest.is_empty() {
             p { "Nothing is recorded yet: " code { "recover run -- CMD" } " records a recovery when CMD fails." }
         }

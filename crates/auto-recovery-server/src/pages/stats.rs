@@ -9,8 +9,10 @@ use maud::{Markup, html};
 use super::frame::{Page, Wrong, framed};
 use super::pieces;
 use super::sessions::pairs;
+use super::took::took;
 use crate::api::read_stats_query;
 use crate::app::App;
+use crate::feed::ALL;
 use crate::http::Query;
 
 /// Groups on the page; the API has all of them.
@@ -37,13 +39,13 @@ pub(crate) async fn stats(
     }
     let of_page = asked.clone();
     let sums = app.of_store(move |store| store.aggregate(&asked)).await?;
+    let counts = app.run(|app| app.feed().took(ALL)).await?;
     let typed = pairs(raw.as_deref());
-    Ok(framed(
-        &app,
-        "Statistics",
-        "/stats",
-        content(&app, &of_page, &sums, &typed),
-    ))
+    let content = html! {
+        (content(&app, &of_page, &sums, &typed))
+        (took("How long attempts took, of all sessions", &counts))
+    };
+    Ok(framed(&app, "Statistics", "/stats", content))
 }
 
 fn content(

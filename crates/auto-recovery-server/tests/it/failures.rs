@@ -110,6 +110,7 @@ fn failures_that_are_the_same_are_one_kind() {
             "ECONNREFUSED of npm",
             "25 % (",
             "shop: 2, 1 recovered",
+            "≤ 1 s: 8",
             "/sessions/c\"",
         ] {
             assert!(page.contains(piece), "{piece}: {page}");

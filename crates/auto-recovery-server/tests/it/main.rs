@@ -13,3 +13,5 @@ mod feed;
 mod hostile;
 mod machine;
 mod pages;
+mod past;
+mod speed;
