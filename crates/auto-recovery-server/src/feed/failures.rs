@@ -69,6 +69,9 @@ CREATE TABLE failure_slot (
     sessions INTEGER NOT NULL,
     recovered INTEGER NOT NULL,
     escalated INTEGER NOT NULL,
+    flaky INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    cured INTEGER NOT NULL,
     PRIMARY KEY (kind, slot)
 ) STRICT, WITHOUT ROWID;
 ";
@@ -318,13 +321,20 @@ fn count(connection: &Connection, told: &Told, sign: i64) -> rusqlite::Result<()
         ])?;
     }
     let mut slot = connection.prepare_cached(
-        "INSERT INTO failure_slot VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO failure_slot VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT DO UPDATE SET sessions = sessions + excluded.sessions,
-         recovered = recovered + excluded.recovered, escalated = escalated + excluded.escalated",
+         recovered = recovered + excluded.recovered, escalated = escalated + excluded.escalated,
+         flaky = flaky + excluded.flaky, attempts = attempts + excluded.attempts,
+         cured = cured + excluded.cured",
     )?;
+    let attempts = number(told.strategies.values().map(|(tried, _)| tried).sum());
+    let cured = number(told.strategies.values().map(|(_, helped)| helped).sum());
     for kind in [ALL, &told.kind] {
-        let number = told.at_us.div_euclid(SLOT_US);
-        slot.execute(params![kind, number, sign, recovered, escalated])?;
+        let place = told.at_us.div_euclid(SLOT_US);
+        let outcomes = params![
+            kind, place, sign, recovered, escalated, flaky, attempts, cured
+        ];
+        slot.execute(outcomes)?;
     }
     Ok(())
 }

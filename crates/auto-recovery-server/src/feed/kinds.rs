@@ -86,13 +86,30 @@ pub(crate) struct OfStrategy {
     pub(crate) success_rate_high: f64,
 }
 
-/// Sessions of a quarter of an hour.
+/// Sessions that began in a quarter of an hour, and what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slot {
     pub(crate) slot: i64,
     pub(crate) sessions: u64,
     pub(crate) recovered: u64,
     pub(crate) escalated: u64,
+    /// Sessions that passed by plain retry.
+    pub(crate) flaky: u64,
+    pub(crate) attempts: u64,
+    /// Attempts that helped.
+    pub(crate) cured: u64,
+}
+
+impl Slot {
+    /// Adds what `other` has.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.sessions += other.sessions;
+        self.recovered += other.recovered;
+        self.escalated += other.escalated;
+        self.flaky += other.flaky;
+        self.attempts += other.attempts;
+        self.cured += other.cured;
+    }
 }
 
 /// The kind of a session, and the sessions of that kind next to it.
@@ -167,7 +184,7 @@ impl Database {
     pub(crate) fn slots(&self, kind: &str, since: i64) -> Result<Vec<Slot>> {
         self.read(|connection| {
             let mut select = connection.prepare_cached(
-                "SELECT slot, sessions, recovered, escalated FROM failure_slot
+                "SELECT slot, sessions, recovered, escalated, flaky, attempts, cured FROM failure_slot
                  WHERE kind = ? AND slot >= ? AND sessions > 0 ORDER BY slot",
             )?;
             let rows = select.query_map(params![kind, since], |row| {
@@ -176,6 +193,9 @@ impl Database {
                     sessions: number(row, 1)?,
                     recovered: number(row, 2)?,
                     escalated: number(row, 3)?,
+                    flaky: number(row, 4)?,
+                    attempts: number(row, 5)?,
+                    cured: number(row, 6)?,
                 })
             })?;
             rows.collect()

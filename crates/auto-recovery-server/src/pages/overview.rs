@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auto_recovery::Result;
 use auto_recovery::audit::{AuditStore, SessionOutcome, SessionSummary};
 use auto_recovery::report::chart::{Chart, Share, Tone, shares};
-use auto_recovery::statistics::{AggregateQuery, AggregateStatistics};
+use auto_recovery::statistics::wilson;
 use axum::extract::{RawQuery, State};
 use maud::{Markup, PreEscaped, html};
 
@@ -14,7 +14,7 @@ use super::view::view;
 use super::{failures, pieces};
 use crate::api::{Listing, find, summary};
 use crate::app::App;
-use crate::feed::{ALL, BEGUN, FailureKind, KindQuery, Slot, Sort};
+use crate::feed::{ALL, BEGUN, FailureKind, KindQuery, SLOT_US, Slot, Sort};
 use crate::http::Query;
 
 /// Sessions in each list.
@@ -29,9 +29,6 @@ const DAYS: usize = 30;
 
 /// What the page shows.
 struct Shown {
-    sums: AggregateStatistics,
-    /// The same of the time before, as long.
-    before: Option<AggregateStatistics>,
     escalated: Vec<SessionSummary>,
     running: Vec<SessionSummary>,
     newest: Vec<SessionSummary>,
@@ -55,21 +52,29 @@ pub(crate) async fn overview(
         let escalated = feed.with_outcome("escalated", CANDIDATES)?;
         let ids = (escalated, feed.with_outcome(BEGUN, CANDIDATES)?);
         let (mut days, from) = view.days(now_us, DAYS);
-        view.add(&mut days, &feed.slots(ALL, from)?);
+        let since = since_us.unwrap_or(i64::MIN).div_euclid(SLOT_US);
+        // The time before is as long.
+        let before = since.saturating_sub(now_us.div_euclid(SLOT_US).saturating_sub(since));
+        let slots = feed.slots(ALL, from.min(before))?;
+        view.add(&mut days, &slots);
+        let mut sums = [Slot::default(); 2];
+        for slot in &slots {
+            if slot.slot >= before {
+                sums[usize::from(slot.slot < since)].add(slot);
+            }
+        }
         let days = days.into_iter().map(|(day, sums)| (day.to_string(), sums));
         let costly = feed.kinds(&KindQuery {
             sort: Sort::Time,
             limit: COSTLY,
             ..KindQuery::default()
         })?;
-        Ok((ids, days.collect::<Vec<_>>(), costly))
+        Ok((ids, sums, days.collect::<Vec<_>>(), costly))
     });
-    let (ids, days, costly) = of_feed.await?;
-    let shown = app
-        .of_store(move |store| read(store, (since_us, now_us), &ids))
-        .await?;
+    let (ids, sums, days, costly) = of_feed.await?;
+    let shown = app.of_store(move |store| read(store, &ids)).await?;
     let content = html! {
-        (content(&app, &shown, (&range, &days)))
+        (content(&app, &shown, (&range, &sums, &days)))
         (costly_kinds(&app, &costly))
         @if !shown.newest.is_empty() {
             section { h2 { "Newest" } (pieces::sessions(&app, "The newest sessions", &shown.newest)) }
@@ -78,28 +83,12 @@ pub(crate) async fn overview(
     Ok(framed(&app, "Overview", "/", content))
 }
 
-fn read(
-    store: &dyn AuditStore,
-    (since_us, now_us): (Option<i64>, i64),
-    (escalated, begun): &(Vec<String>, Vec<String>),
-) -> Result<Shown> {
-    let query = AggregateQuery {
-        since_us,
-        ..AggregateQuery::default()
-    };
-    let before = since_us.map(|since| AggregateQuery {
-        since_us: Some(since - (now_us - since)),
-        until_us: Some(since),
-        ..AggregateQuery::default()
-    });
-    let before = before.map(|query| store.aggregate(&query)).transpose()?;
+fn read(store: &dyn AuditStore, (escalated, begun): &(Vec<String>, Vec<String>)) -> Result<Shown> {
     let newest = Listing {
         limit: ROWS,
         ..Listing::default()
     };
     Ok(Shown {
-        sums: store.aggregate(&query)?.total,
-        before: before.map(|sums| sums.total),
         escalated: those(store, escalated, SessionOutcome::Escalated)?,
         running: those(store, begun, SessionOutcome::Running)?,
         newest: find(store, &newest)?.sessions,
@@ -125,11 +114,13 @@ fn those(
     Ok(found)
 }
 
-fn content(app: &App, shown: &Shown, (range, days): (&str, &[(String, Slot)])) -> Markup {
-    let sums = &shown.sums;
-    let was = |number: fn(&AggregateStatistics) -> String| {
-        let before = shown.before.as_ref().filter(|before| before.sessions > 0);
-        html! { @if let Some(before) = before { br; small { "before: " (number(before)) } } }
+/// What was typed, the sums since then and of as long a time before, and those of each day.
+type Sums<'a> = (&'a str, &'a [Slot; 2], &'a [(String, Slot)]);
+
+fn content(app: &App, shown: &Shown, (range, [sums, before], days): Sums<'_>) -> Markup {
+    let (low, high) = wilson(sums.cured, sums.attempts);
+    let was = |number: String| {
+        html! { @if before.sessions > 0 { br; small { "before: " (number) } } }
     };
     html! {
         form class="filters" method="get" {
@@ -137,15 +128,14 @@ fn content(app: &App, shown: &Shown, (range, days): (&str, &[(String, Slot)])) -
             button type="submit" { "Show" }
         }
         ul class="numbers" {
-            li { b { (sums.sessions) } "recoveries" (was(|sums| sums.sessions.to_string())) }
+            li { b { (sums.sessions) } "recoveries" (was(before.sessions.to_string())) }
             li {
-                b { (format!("{:.1} %", sums.success_rate)) }
-                "of attempts cured it (95 %: "
-                (format!("{:.0}–{:.0}", sums.success_rate_low, sums.success_rate_high)) ")"
-                (was(|sums| format!("{:.1} %", sums.success_rate)))
+                b { (rate(sums)) }
+                "of attempts cured it (95 %: " (format!("{low:.0}–{high:.0}")) ")"
+                (was(rate(before)))
             }
-            li { b { (sums.escalated_sessions) } "need a person" (was(|sums| sums.escalated_sessions.to_string())) }
-            li { b { (sums.flaky_attempts) } "passed by plain retry" (was(|sums| sums.flaky_attempts.to_string())) }
+            li { b { (sums.escalated) } "need a person" (was(before.escalated.to_string())) }
+            li { b { (sums.flaky) } "passed by plain retry" (was(before.flaky.to_string())) }
         }
         (ends(sums))
         (failures::by_day("Sessions by day", days))
@@ -199,14 +189,22 @@ fn costly_kinds(app: &App, kinds: &[(f64, FailureKind)]) -> Markup {
     }
 }
 
+/// How many of the attempts helped.
+fn rate(sums: &Slot) -> String {
+    format!(
+        "{:.1} %",
+        100.0 * sums.cured as f64 / sums.attempts.max(1) as f64
+    )
+}
+
 /// How sessions ended, drawn and as a table.
-fn ends(sums: &AggregateStatistics) -> Markup {
+fn ends(sums: &Slot) -> Markup {
     let other = sums
         .sessions
-        .saturating_sub(sums.recovered_sessions + sums.escalated_sessions);
+        .saturating_sub(sums.recovered + sums.escalated);
     let parts = [
-        (sums.recovered_sessions, Tone::Good, "recovered"),
-        (sums.escalated_sessions, Tone::Bad, "not recovered"),
+        (sums.recovered, Tone::Good, "recovered"),
+        (sums.escalated, Tone::Bad, "not recovered"),
         (other, Tone::Plain, "other"),
     ];
     let drawn: Vec<Share> = parts
@@ -219,7 +217,7 @@ fn ends(sums: &AggregateStatistics) -> Markup {
         .collect();
     let words = format!(
         "Of {} sessions, {} recovered and {} did not.",
-        sums.sessions, sums.recovered_sessions, sums.escalated_sessions
+        sums.sessions, sums.recovered, sums.escalated
     );
     let chart = Chart {
         id: "ends",

@@ -219,9 +219,7 @@ impl View {
         for slot in slots {
             let day = self.day(slot.slot.saturating_mul(SLOT_US));
             if let Some((_, sums)) = days.iter_mut().find(|(one, _)| *one == day) {
-                sums.sessions += slot.sessions;
-                sums.recovered += slot.recovered;
-                sums.escalated += slot.escalated;
+                sums.add(slot);
             }
         }
     }

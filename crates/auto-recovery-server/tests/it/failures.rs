@@ -115,6 +115,20 @@ fn failures_that_are_the_same_are_one_kind() {
         ] {
             assert!(page.contains(piece), "{piece}: {page}");
         }
+        // The overview counts the same as the statistics do.
+        let page = server.get("/").text();
+        let sums = server.get("/api/v1/stats").json();
+        assert_eq!(
+            (&sums["sessions"], &sums["success_rate"]),
+            (&json!(4), &json!(22.22))
+        );
+        for piece in [
+            "<b>4</b>recoveries",
+            "<b>22.2 %</b>",
+            "<b>1</b>need a person",
+        ] {
+            assert!(page.contains(piece), "{piece}: {page}");
+        }
         let page = server.get("/sessions/b").text();
         assert!(page.contains("rel=\"prev\" href=\"/sessions/a\""), "{page}");
         assert!(page.contains("rel=\"next\" href=\"/sessions/c\""), "{page}");
