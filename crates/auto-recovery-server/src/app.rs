@@ -1,12 +1,15 @@
 //! What the handlers share.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::{AuditStore, redaction_key};
 use auto_recovery::host::Host;
 use auto_recovery::mutex::lock;
+use auto_recovery::redaction::Redactor;
 use auto_recovery::{Error, ErrorKind, Result};
 use axum::http::StatusCode;
 use tokio::sync::{Semaphore, watch};
@@ -42,6 +45,8 @@ pub(crate) struct App {
     pub(crate) exports: Arc<Semaphore>,
     /// Held by whoever looks whether entries are there and adds those that are not.
     pub(crate) ingests: Arc<tokio::sync::Mutex<()>>,
+    /// What masks the texts of pages.
+    pub(crate) redactor: Arc<Redactor>,
     calls: Semaphore,
     /// How the sending of traces goes, if they are sent.
     pub(crate) sent: Option<Arc<Sent>>,
@@ -59,6 +64,7 @@ impl App {
         Self {
             leftovers,
             host: Arc::clone(&following.host),
+            redactor: Arc::new(Redactor::new(redaction_key(&*following.host))),
             following,
             access,
             names,
@@ -76,6 +82,18 @@ impl App {
     /// The same, which knows how the sending of traces goes.
     pub(crate) fn sending(self, sent: Option<Arc<Sent>>) -> Self {
         Self { sent, ..self }
+    }
+
+    /// `text` without secrets: what others brought, and earlier releases recorded, was not masked
+    /// when it was kept.
+    pub(crate) fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.redactor.redact_text(text)
+    }
+
+    /// Microseconds since the epoch.
+    pub(crate) fn now_us(&self) -> i64 {
+        let since = self.host.now().duration_since(SystemTime::UNIX_EPOCH);
+        i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
     }
 
     /// The store.

@@ -197,14 +197,19 @@ pub fn router(server: &Server) -> Router {
     for (path, methods) in for_programs() {
         router = router.route(path, methods);
     }
-    router
+    let pages = Router::new()
         .route("/", get(pages::overview))
         .route("/sessions", get(pages::sessions))
         .route("/sessions/{id}", get(pages::session))
+        .route("/failures", get(pages::failures))
+        .route("/failures/{kind}", get(pages::failure))
         .route("/stats", get(pages::stats))
         .route("/live", get(pages::live))
         .route("/alerts", get(pages::alerts))
         .route("/about", get(pages::about))
+        .layer(middleware::from_fn(pages::in_view));
+    router
+        .merge(pages)
         .route("/login", get(http::login_form).post(http::login))
         .route("/logout", post(http::leave))
         .route("/assets/style.css", get(pages::style))
@@ -225,6 +230,7 @@ fn for_programs() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
         ("/api/v1/sessions/{id}/journal", get(api::journal_of)),
         ("/api/v1/sessions/{id}/statistics", get(api::statistics_of)),
         ("/api/v1/stats", get(api::stats)),
+        ("/api/v1/failures", get(api::failures)),
         ("/api/v1/export", get(api::export)),
         ("/api/v1/alerts", get(api::alerts)),
         ("/api/v1/deliveries", get(api::told)),

@@ -97,6 +97,7 @@ impl Database {
             let text = format!("{} was written by a newer release", path.display());
             return Err(Error::new(ErrorKind::NewerFormat, text));
         }
+        super::failures::make_tables(&writer).map_err(failed)?;
         let reader = connect(&path).map_err(failed)?;
         reader
             .pragma_update(None, "query_only", true)

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::counters::Counts;
 use super::database::Database;
+use super::failures::{self, Told};
 use super::rows::{self, Kind};
 
 /// Bytes of the hash of a record that are kept.
@@ -77,6 +78,10 @@ struct Session<'c> {
     /// The same as it was.
     before: Position,
     counts: Counts,
+    /// What it tells of its failure, and what it told before; `None` if the feed took it up when it
+    /// did not ask for that yet, and it is to be read anew.
+    told: Option<Told>,
+    told_before: Told,
     /// Records that have no row yet, each with its time: those of before an entry go before it.
     pending: VecDeque<(String, String)>,
     /// The first row that was written.
@@ -138,8 +143,13 @@ impl<'c> Session<'c> {
         telling: Telling,
         at_ms: i64,
     ) -> rusqlite::Result<Self> {
-        let before = load(connection, id)?.unwrap_or_default();
+        let known = load(connection, id)?;
+        let is_new = known.is_none();
+        let before = known.unwrap_or_default();
+        let told = failures::load(connection, id)?;
         Ok(Self {
+            told_before: told.clone().unwrap_or_default(),
+            told: told.or(is_new.then(Told::default)),
             id,
             connection,
             telling,
@@ -162,6 +172,9 @@ impl<'c> Session<'c> {
     fn save(mut self, look: Option<String>) -> rusqlite::Result<()> {
         self.position.look = look;
         self.counts.store(self.connection)?;
+        if let Some(told) = &self.told {
+            failures::save(self.connection, self.id, &self.told_before, told)?;
+        }
         match self.position == self.before {
             true => Ok(()),
             false => save(self.connection, self.id, &self.position),
@@ -180,6 +193,12 @@ impl<'c> Session<'c> {
         // Of a session that began between the two, the journal is read now.
         if of_store.is_ok() && !had_project && self.first.is_some() {
             of_store = self.journal(store);
+        }
+        if of_store.is_ok() && self.told.is_none() {
+            match Told::read(store, self.id) {
+                Ok(told) => self.told = Some(told),
+                Err(error) => of_store = Err(error),
+            }
         }
         self.add_records(None)?;
         if let (false, Some(project), Some(first)) =
@@ -218,6 +237,9 @@ impl<'c> Session<'c> {
                 Err(error) => return Ok(Err(error)),
                 Ok(ReadAfter::Removed) => {
                     rows::drop_entries(self.connection, id)?;
+                    if let Some(told) = &mut self.told {
+                        told.forget_entries();
+                    }
                     self.position.entries = 0;
                     self.position.last = None;
                     self.add(Kind::Removed, None)?;
@@ -232,8 +254,12 @@ impl<'c> Session<'c> {
         }
         self.position.entries += 1;
         self.position.last = Some(Sha256::digest(stored.raw()).into());
+        let entry = stored.entry();
+        if let Some(told) = &mut self.told {
+            told.entry(&entry);
+        }
         if self.telling == Telling::Rows {
-            self.counts.entry(&stored.entry());
+            self.counts.entry(&entry);
         }
         self.add(Kind::Entry, Some(&stored.json()))
     }
@@ -269,6 +295,9 @@ impl<'c> Session<'c> {
         let Ok(header) = serde_json::from_slice::<Header>(raw) else {
             return;
         };
+        if let Some(told) = &mut self.told {
+            told.record(raw);
+        }
         let position = &mut self.position;
         match &*header.event {
             "session_started" => {

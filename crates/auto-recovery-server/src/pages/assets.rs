@@ -1,6 +1,6 @@
 //! The one sheet and the scripts.
 
-use axum::extract::Path;
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
@@ -12,15 +12,26 @@ use crate::http::Problem;
 const STYLE: &str = include_str!("style.css");
 
 /// The scripts, each by the name of its file.
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 4] = [
     ("page.js", include_str!("page.js")),
     ("stream.js", include_str!("stream.js")),
     ("live.js", include_str!("live.js")),
+    ("sessions.js", include_str!("sessions.js")),
 ];
 
-/// The sheet.
-pub(crate) async fn style() -> Response {
+/// The sheet: for the browser's choice of light or dark, or for one of the two.
+pub(crate) async fn style(RawQuery(query): RawQuery) -> Response {
     let text = format!("{PAGE_STYLE}{}{STYLE}", chart::STYLE);
+    let (asks, answer) = ("(prefers-color-scheme: dark)", "color-scheme: light dark");
+    let text = match query.as_deref() {
+        Some("theme=dark") => text
+            .replace(asks, "all")
+            .replace(answer, "color-scheme: dark"),
+        Some("theme=light") => text
+            .replace(asks, "not all")
+            .replace(answer, "color-scheme: light"),
+        _ => text,
+    };
     let kind = HeaderValue::from_static("text/css; charset=utf-8");
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

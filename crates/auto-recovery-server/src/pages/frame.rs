@@ -4,14 +4,16 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::view::{View, view};
 use crate::app::App;
 use crate::feed::Standing;
 use crate::http::Problem;
 
 /// The pages in the bar.
-const BAR: [(&str, &str); 6] = [
+const BAR: [(&str, &str); 7] = [
     ("/", "Overview"),
     ("/sessions", "Sessions"),
+    ("/failures", "Failures"),
     ("/stats", "Statistics"),
     ("/live", "Live"),
     ("/alerts", "Alerts"),
@@ -86,21 +88,29 @@ pub(super) fn bare(title: &str, main: Markup) -> Page {
 }
 
 fn page(title: &str, path: Option<&str>, body: Markup) -> Page {
+    let view = view();
+    let sheet = match view.theme {
+        Some(theme) => format!("/assets/style.css?theme={theme}"),
+        None => "/assets/style.css".to_owned(),
+    };
     Page(html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
+                meta name="color-scheme" content=(view.theme.unwrap_or("light dark"));
                 title { (title) " · recover" }
-                link rel="stylesheet" href="/assets/style.css";
+                link rel="stylesheet" href=(sheet);
                 link rel="icon" href="data:,";
                 @for name in scripts(path) {
                     script src={ "/assets/" (name) } defer {}
                 }
             }
-            body { (body) }
+            body data-zone=(view.zone_name) data-keys=(if view.has_keys { "on" } else { "off" }) {
+                (body)
+                @if path.is_some() { (choices(&view)) (keys()) }
+            }
         }
     })
 }
@@ -110,6 +120,7 @@ fn scripts(path: Option<&str>) -> &'static [&'static str] {
     match path {
         None => &[],
         Some("/live") => &["page.js", "stream.js", "live.js"],
+        Some("/sessions") => &["page.js", "stream.js", "sessions.js"],
         Some(_) => &["page.js"],
     }
 }
@@ -121,12 +132,74 @@ fn bar(current: Option<&str>) -> Markup {
             strong { "recover" }
             @for (path, name) in BAR {
                 @if current == Some(path) {
-                    a href=(path) aria-current="page" { (name) }
+                    a href=(view().link(path)) aria-current="page" { (name) }
                 } @else {
-                    a href=(path) { (name) }
+                    a href=(view().link(path)) { (name) }
                 }
             }
             form method="post" action="/logout" { button type="submit" { "Log out" } }
+        }
+    }
+}
+
+/// What the reader may choose, for this page and all that come.
+fn choices(view: &View) -> Markup {
+    let option = |value: &str, words: &str, is_chosen: bool| {
+        html! { option value=(value) selected[is_chosen] { (words) } }
+    };
+    html! {
+        aside aria-label="Display" {
+            details {
+                summary { "Display: times in " (view.zone_name) }
+                form class="filters" method="get" {
+                    @for (name, value) in &view.parameters {
+                        input type="hidden" name=(name) value=(super::pieces::typed(value));
+                    }
+                    label { "Zone" input name="tz" value=(view.zone_name); }
+                    label {
+                        "Colours"
+                        select name="theme" {
+                            (option("auto", "as the system", view.theme.is_none()))
+                            (option("light", "light", view.theme == Some("light")))
+                            (option("dark", "dark", view.theme == Some("dark")))
+                        }
+                    }
+                    label {
+                        "Keys"
+                        select name="keys" {
+                            (option("on", "on", view.has_keys))
+                            (option("off", "off", !view.has_keys))
+                        }
+                    }
+                    button type="submit" { "Remember" }
+                }
+            }
+        }
+    }
+}
+
+/// The keys, which a script heeds and shows.
+fn keys() -> Markup {
+    const KEYS: [(&str, &str); 9] = [
+        ("/", "type into the first filter"),
+        ("j, k", "the next, the previous row"),
+        ("Enter", "open it"),
+        ("g o", "Overview"),
+        ("g s", "Sessions"),
+        ("g f", "Failures"),
+        ("g l", "Live"),
+        (
+            "[, ]",
+            "the older, the newer session with the same failure; ] the next page",
+        ),
+        ("?", "this help"),
+    ];
+    html! {
+        dialog id="keys" aria-label="Keys" {
+            form method="dialog" { button { "Close" } }
+            dl {
+                @for (key, does) in KEYS { div { dt { kbd { (key) } } dd { (does) } } }
+            }
         }
     }
 }

@@ -43,11 +43,11 @@ pub(crate) async fn live(
         &app,
         "Live",
         "/live",
-        content(&events, &of_page, &at),
+        content(&app, &events, (&of_page, &at)),
     ))
 }
 
-fn content(events: &[Event], wanted: &Wanted, at: &str) -> Markup {
+fn content(app: &App, events: &[Event], (wanted, at): (&Wanted, &str)) -> Markup {
     let (session, project) = (wanted.session_id.as_deref(), wanted.project.as_deref());
     let of = |text: Option<&str>| text.map(pieces::encoded);
     html! {
@@ -71,7 +71,7 @@ fn content(events: &[Event], wanted: &Wanted, at: &str) -> Markup {
                     }
                 }
                 tbody id="events" data-at=(at) data-session=[of(session)] data-project=[of(project)] {
-                    @for event in events.iter().rev() { (row(event)) }
+                    @for event in events.iter().rev() { (row(app, event)) }
                 }
             }
         }
@@ -84,7 +84,7 @@ fn content(events: &[Event], wanted: &Wanted, at: &str) -> Markup {
     }
 }
 
-fn row(event: &Event) -> Markup {
+fn row(app: &App, event: &Event) -> Markup {
     let (when, what) = told(event);
     html! {
         tr id={ "e" (event.seq) } {
@@ -94,8 +94,8 @@ fn row(event: &Event) -> Markup {
                     (pieces::name(auto_recovery::audit::session_id::short(&event.session_id)))
                 }
             }
-            td { @if let Some(project) = &event.project { (pieces::name(project)) } }
-            td { (what) }
+            td { @if let Some(project) = &event.project { (pieces::name(&app.masked(project))) } }
+            td { (app.masked(&what)) }
         }
     }
 }

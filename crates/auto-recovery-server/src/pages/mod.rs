@@ -6,6 +6,7 @@
 mod about;
 mod alerts;
 mod assets;
+mod failures;
 mod frame;
 mod live;
 mod login;
@@ -14,13 +15,17 @@ mod pieces;
 mod session;
 mod sessions;
 mod stats;
+mod took;
+mod view;
 
 pub(crate) use about::about;
 pub(crate) use alerts::alerts;
 pub(crate) use assets::{script, style};
+pub(crate) use failures::{failure, failures};
 pub(crate) use live::live;
 pub(crate) use login::login;
 pub(crate) use overview::overview;
 pub(crate) use session::session;
 pub(crate) use sessions::sessions;
 pub(crate) use stats::stats;
+pub(crate) use view::in_view;

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use auto_recovery::Result;
 use auto_recovery::audit::{AuditStore, SessionOutcome, SessionSummary};
 use auto_recovery::report::chart::{Chart, Share, Tone, shares};
-use auto_recovery::statistics::{AggregateQuery, AggregateStatistics};
+use auto_recovery::statistics::wilson;
 use axum::extract::{RawQuery, State};
 use maud::{Markup, PreEscaped, html};
 
 use super::frame::{Page, Wrong, framed};
-use super::pieces;
+use super::view::view;
+use super::{failures, pieces};
 use crate::api::{Listing, find, summary};
 use crate::app::App;
-use crate::feed::BEGUN;
+use crate::feed::{ALL, BEGUN, FailureKind, KindQuery, SLOT_US, Slot, Sort};
 use crate::http::Query;
 
 /// Sessions in each list.
@@ -22,9 +23,12 @@ const ROWS: usize = 20;
 /// Sessions that are looked at for a list: some are no longer as the feed has them.
 const CANDIDATES: u32 = 50;
 
+/// Kinds of failure that cost most, and days of the chart.
+const COSTLY: u32 = 10;
+const DAYS: usize = 30;
+
 /// What the page shows.
 struct Shown {
-    sums: AggregateStatistics,
     escalated: Vec<SessionSummary>,
     running: Vec<SessionSummary>,
     newest: Vec<SessionSummary>,
@@ -42,32 +46,49 @@ pub(crate) async fn overview(
         let text = format!("since={}", pieces::encoded(&range));
         Query::read(Some(&text))?.moment("since", app.host.now())?
     };
-    let ids = app.run(|app| {
-        let escalated = app.feed().with_outcome("escalated", CANDIDATES)?;
-        Ok((escalated, app.feed().with_outcome(BEGUN, CANDIDATES)?))
+    let (view, now_us) = (view(), app.now_us());
+    let of_feed = app.run(move |app| {
+        let feed = app.feed();
+        let escalated = feed.with_outcome("escalated", CANDIDATES)?;
+        let ids = (escalated, feed.with_outcome(BEGUN, CANDIDATES)?);
+        let (mut days, from) = view.days(now_us, DAYS);
+        let since = since_us.unwrap_or(i64::MIN).div_euclid(SLOT_US);
+        // The time before is as long.
+        let before = since.saturating_sub(now_us.div_euclid(SLOT_US).saturating_sub(since));
+        let slots = feed.slots(ALL, from.min(before))?;
+        view.add(&mut days, &slots);
+        let mut sums = [Slot::default(); 2];
+        for slot in &slots {
+            if slot.slot >= before {
+                sums[usize::from(slot.slot < since)].add(slot);
+            }
+        }
+        let days = days.into_iter().map(|(day, sums)| (day.to_string(), sums));
+        let costly = feed.kinds(&KindQuery {
+            sort: Sort::Time,
+            limit: COSTLY,
+            ..KindQuery::default()
+        })?;
+        Ok((ids, sums, days.collect::<Vec<_>>(), costly))
     });
-    let ids = ids.await?;
-    let shown = app
-        .of_store(move |store| read(store, since_us, &ids))
-        .await?;
-    Ok(framed(&app, "Overview", "/", content(&shown, &range)))
+    let (ids, sums, days, costly) = of_feed.await?;
+    let shown = app.of_store(move |store| read(store, &ids)).await?;
+    let content = html! {
+        (content(&app, &shown, (&range, &sums, &days)))
+        (costly_kinds(&app, &costly))
+        @if !shown.newest.is_empty() {
+            section { h2 { "Newest" } (pieces::sessions(&app, "The newest sessions", &shown.newest)) }
+        }
+    };
+    Ok(framed(&app, "Overview", "/", content))
 }
 
-fn read(
-    store: &dyn AuditStore,
-    since_us: Option<i64>,
-    (escalated, begun): &(Vec<String>, Vec<String>),
-) -> Result<Shown> {
-    let query = AggregateQuery {
-        since_us,
-        ..AggregateQuery::default()
-    };
+fn read(store: &dyn AuditStore, (escalated, begun): &(Vec<String>, Vec<String>)) -> Result<Shown> {
     let newest = Listing {
         limit: ROWS,
         ..Listing::default()
     };
     Ok(Shown {
-        sums: store.aggregate(&query)?.total,
         escalated: those(store, escalated, SessionOutcome::Escalated)?,
         running: those(store, begun, SessionOutcome::Running)?,
         newest: find(store, &newest)?.sessions,
@@ -93,47 +114,97 @@ fn those(
     Ok(found)
 }
 
-fn content(shown: &Shown, range: &str) -> Markup {
-    let sums = &shown.sums;
+/// What was typed, the sums since then and of as long a time before, and those of each day.
+type Sums<'a> = (&'a str, &'a [Slot; 2], &'a [(String, Slot)]);
+
+fn content(app: &App, shown: &Shown, (range, [sums, before], days): Sums<'_>) -> Markup {
+    let (low, high) = wilson(sums.cured, sums.attempts);
+    let was = |number: String| {
+        html! { @if before.sessions > 0 { br; small { "before: " (number) } } }
+    };
     html! {
         form class="filters" method="get" {
             label { "Since" input name="since" value=(pieces::typed(range)); }
             button type="submit" { "Show" }
         }
         ul class="numbers" {
-            li { b { (sums.sessions) } "recoveries" }
+            li { b { (sums.sessions) } "recoveries" (was(before.sessions.to_string())) }
             li {
-                b { (format!("{:.1} %", sums.success_rate)) }
-                "of attempts cured it (95 %: "
-                (format!("{:.0}–{:.0}", sums.success_rate_low, sums.success_rate_high)) ")"
+                b { (rate(sums)) }
+                "of attempts cured it (95 %: " (format!("{low:.0}–{high:.0}")) ")"
+                (was(rate(before)))
             }
-            li { b { (sums.escalated_sessions) } "need a person" }
-            li { b { (sums.flaky_attempts) } "passed by plain retry" }
+            li { b { (sums.escalated) } "need a person" (was(before.escalated.to_string())) }
+            li { b { (sums.flaky) } "passed by plain retry" (was(before.flaky.to_string())) }
         }
         (ends(sums))
+        (failures::by_day("Sessions by day", days))
         @if shown.newest.is_empty() {
             p { "Nothing is recorded yet: " code { "recover run -- CMD" } " records a recovery when CMD fails." }
         }
         @if !shown.running.is_empty() {
-            section { h2 { "Running now" } (pieces::sessions("Sessions that have not ended", &shown.running)) }
+            section { h2 { "Running now" } (pieces::sessions(app, "Sessions that have not ended", &shown.running)) }
         }
         @if !shown.escalated.is_empty() {
-            section { h2 { "Needs a person" } (pieces::sessions("The newest that nothing helped", &shown.escalated)) }
-        }
-        @if !shown.newest.is_empty() {
-            section { h2 { "Newest" } (pieces::sessions("The newest sessions", &shown.newest)) }
+            section { h2 { "Needs a person" } (pieces::sessions(app, "The newest that nothing helped", &shown.escalated)) }
         }
     }
 }
 
+/// Kinds of failure that cost most time in attempts.
+fn costly_kinds(app: &App, kinds: &[(f64, FailureKind)]) -> Markup {
+    html! {
+        @if !kinds.is_empty() {
+            section {
+                h2 { "Failures that cost most time" }
+                section class="wide" aria-label="Failures that cost most time" tabindex="0" {
+                    table {
+                        caption { "Since the server's feed began to count" }
+                        thead {
+                            tr {
+                                th scope="col" { "Failure" }
+                                th scope="col" class="number" { "Time" }
+                                th scope="col" class="number" { "Sessions" }
+                                th scope="col" class="number" { "Recovered" }
+                                th scope="col" { "Last seen" }
+                            }
+                        }
+                        tbody {
+                            @for (_, kind) in kinds {
+                                tr {
+                                    th scope="row" class="failure" {
+                                        a href=(failures::path(&kind.kind)) { (failures::name(app, kind)) }
+                                    }
+                                    td class="number" { (kind.total_duration_seconds) " s" }
+                                    td class="number" { (kind.sessions) }
+                                    td class="number" { (kind.recovered_sessions) }
+                                    td { @if let Some(last) = &kind.last_timestamp { (pieces::time(last)) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How many of the attempts helped.
+fn rate(sums: &Slot) -> String {
+    format!(
+        "{:.1} %",
+        100.0 * sums.cured as f64 / sums.attempts.max(1) as f64
+    )
+}
+
 /// How sessions ended, drawn and as a table.
-fn ends(sums: &AggregateStatistics) -> Markup {
+fn ends(sums: &Slot) -> Markup {
     let other = sums
         .sessions
-        .saturating_sub(sums.recovered_sessions + sums.escalated_sessions);
+        .saturating_sub(sums.recovered + sums.escalated);
     let parts = [
-        (sums.recovered_sessions, Tone::Good, "recovered"),
-        (sums.escalated_sessions, Tone::Bad, "not recovered"),
+        (sums.recovered, Tone::Good, "recovered"),
+        (sums.escalated, Tone::Bad, "not recovered"),
         (other, Tone::Plain, "other"),
     ];
     let drawn: Vec<Share> = parts
@@ -146,7 +217,7 @@ fn ends(sums: &AggregateStatistics) -> Markup {
         .collect();
     let words = format!(
         "Of {} sessions, {} recovered and {} did not.",
-        sums.sessions, sums.recovered_sessions, sums.escalated_sessions
+        sums.sessions, sums.recovered, sums.escalated
     );
     let chart = Chart {
         id: "ends",

@@ -5,6 +5,9 @@ use auto_recovery::escape::escape_text;
 use auto_recovery::wording::{cut, shell_word};
 use maud::{Markup, html};
 
+use super::view::view;
+use crate::app::App;
+
 /// Characters of a command in a table.
 const COMMAND_CHARS: usize = 120;
 
@@ -23,13 +26,12 @@ pub(super) fn outcome(outcome: SessionOutcome) -> Markup {
     html! { span class=(tone) { (sign) " " (word) } }
 }
 
-/// A moment, as it is recorded and without what nobody reads.
+/// A moment, in the reader's zone and without what nobody reads.
 pub(super) fn time(text: &str) -> Markup {
     let text = escape_text(text);
-    let seconds = "2026-01-31T23:59:59".len();
-    match text.ends_with('Z') && text.is_ascii() && text.len() > seconds {
-        true => html! { time datetime=(text) { (text[..seconds].replace('T', " ")) "Z" } },
-        false => html! { (cut(&text, NAME_CHARS)) },
+    match view().moment(&text) {
+        Some(shown) => html! { time datetime=(text) { (shown) } },
+        None => html! { (cut(&text, NAME_CHARS)) },
     }
 }
 
@@ -52,7 +54,7 @@ pub(super) fn command(words: &[String]) -> String {
 
 /// The address of the page of a session.
 pub(super) fn path(id: &str) -> String {
-    format!("/sessions/{}", encoded(id))
+    view().link(&format!("/sessions/{}", encoded(id)))
 }
 
 /// `text` as a piece of an address.
@@ -67,7 +69,7 @@ pub(super) fn encoded(text: &str) -> String {
 }
 
 /// A table of sessions.
-pub(super) fn sessions(caption: &str, sessions: &[SessionSummary]) -> Markup {
+pub(super) fn sessions(app: &App, caption: &str, sessions: &[SessionSummary]) -> Markup {
     html! {
         section class="wide" aria-label=(caption) tabindex="0" {
             table {
@@ -84,14 +86,14 @@ pub(super) fn sessions(caption: &str, sessions: &[SessionSummary]) -> Markup {
                     }
                 }
                 tbody {
-                    @for session in sessions { (row(session)) }
+                    @for session in sessions { (row(app, session)) }
                 }
             }
         }
     }
 }
 
-fn row(session: &SessionSummary) -> Markup {
+fn row(app: &App, session: &SessionSummary) -> Markup {
     let id = &session.session_id;
     html! {
         tr id={ "s-" (encoded(id)) } {
@@ -102,9 +104,11 @@ fn row(session: &SessionSummary) -> Markup {
                 @if session.held.is_some() { ", held" }
             }
             td class="number" { (session.successful_attempts) "/" (session.total_attempts) }
-            td class="command" { @if let Some(words) = &session.command { (command(words)) } }
-            td { @if let Some(project) = &session.project { (name(project)) } }
-            td { @if let Some(host) = &session.host { (name(host)) } }
+            td class="command" {
+                @if let Some(words) = &session.command { (command(&app.redactor.redact_words(words))) }
+            }
+            td { @if let Some(project) = &session.project { (name(&app.masked(project))) } }
+            td { @if let Some(host) = &session.host { (name(&app.masked(host))) } }
         }
     }
 }

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 
 use super::frame::{Page, Wrong, framed};
 use super::pieces;
+use super::view::view;
 use crate::api::{Listed, find, read_listing};
 use crate::app::App;
 use crate::http::Query;
@@ -38,17 +39,26 @@ pub(crate) async fn sessions(
     let mut query = Query::read(raw.as_deref())?;
     let listing = read_listing(&mut query, app.host.now())?;
     query.end()?;
+    // What comes after this moment is not on the page, and is told to it.
+    let is_first = listing.after.is_none();
+    let at = app
+        .run(|app| Ok(format!("{}.{}", app.feed().id, app.feed().bounds()?.1)))
+        .await?;
     let listed = app.of_store(move |store| find(store, &listing)).await?;
     let asked = pairs(raw.as_deref());
+    let at = is_first.then_some(&*at);
     Ok(framed(
         &app,
         "Sessions",
         "/sessions",
-        content(&listed, &asked),
+        content(&app, &listed, (&asked, at)),
     ))
 }
 
-fn content(listed: &Listed, asked: &[(String, String)]) -> Markup {
+/// The parameters of the address, and the place in the feed at which the first page was made.
+type Asked<'a> = (&'a [(String, String)], Option<&'a str>);
+
+fn content(app: &App, listed: &Listed, (asked, at): Asked<'_>) -> Markup {
     let value = |name: &str| {
         let found = asked.iter().find(|(one, _)| one == name);
         found.map_or(String::new(), |(_, value)| pieces::typed(value))
@@ -68,22 +78,29 @@ fn content(listed: &Listed, asked: &[(String, String)]) -> Markup {
             }
             button type="submit" { "Show" }
         }
+        @if let Some(at) = at {
+            p role="status" aria-live="polite" {
+                a id="new" data-at=(at) href=(next_page("/sessions", asked, "")) hidden {}
+            }
+        }
         (pieces::damage(&listed.damage))
         @if listed.sessions.is_empty() {
             p {
                 "No such session. " code { "recover run -- CMD" } " records one when CMD fails; "
-                a href="/sessions" { "show all" } "."
+                a href=(view().link("/sessions")) { "show all" } "."
             }
         } @else {
-            (pieces::sessions("Sessions, newest first", &listed.sessions))
+            (pieces::sessions(app, "Sessions, newest first", &listed.sessions))
         }
         @if let Some(next) = &listed.next {
-            p class="next" { a rel="next" href=(next_page(asked, next)) { "Older sessions" } }
+            p class="next" { a rel="next" href=(next_page("/sessions", asked, next)) { "Older sessions" } }
         }
     }
 }
 
-fn next_page(asked: &[(String, String)], next: &str) -> String {
+/// The address of the page of the list `path` that begins behind the place `next`, the first if it
+/// is empty.
+pub(super) fn next_page(path: &str, asked: &[(String, String)], next: &str) -> String {
     let kept = asked
         .iter()
         .filter(|(name, value)| name != "after" && !value.is_empty());
@@ -91,8 +108,10 @@ fn next_page(asked: &[(String, String)], next: &str) -> String {
     for (name, value) in kept {
         query.append_pair(name, value);
     }
-    query.append_pair("after", next);
-    format!("/sessions?{}", query.finish())
+    if !next.is_empty() {
+        query.append_pair("after", next);
+    }
+    view().link(&format!("{path}?{}", query.finish()))
 }
 
 /// The parameters of an address, which was read before.

@@ -9,8 +9,10 @@ use maud::{Markup, html};
 use super::frame::{Page, Wrong, framed};
 use super::pieces;
 use super::sessions::pairs;
+use super::took::took;
 use crate::api::read_stats_query;
 use crate::app::App;
+use crate::feed::ALL;
 use crate::http::Query;
 
 /// Groups on the page; the API has all of them.
@@ -37,16 +39,21 @@ pub(crate) async fn stats(
     }
     let of_page = asked.clone();
     let sums = app.of_store(move |store| store.aggregate(&asked)).await?;
+    let counts = app.run(|app| app.feed().took(ALL)).await?;
     let typed = pairs(raw.as_deref());
-    Ok(framed(
-        &app,
-        "Statistics",
-        "/stats",
-        content(&of_page, &sums, &typed),
-    ))
+    let content = html! {
+        (content(&app, &of_page, &sums, &typed))
+        (took("How long attempts took, of all sessions", &counts))
+    };
+    Ok(framed(&app, "Statistics", "/stats", content))
 }
 
-fn content(query: &AggregateQuery, sums: &Aggregates, typed: &[(String, String)]) -> Markup {
+fn content(
+    app: &App,
+    query: &AggregateQuery,
+    sums: &Aggregates,
+    typed: &[(String, String)],
+) -> Markup {
     let value = |name: &str| {
         let found = typed.iter().find(|(one, _)| one == name);
         found.map_or(String::new(), |(_, value)| pieces::typed(value))
@@ -75,7 +82,7 @@ fn content(query: &AggregateQuery, sums: &Aggregates, typed: &[(String, String)]
             }
             button type="submit" { "Show" }
         }
-        (table(query, sums))
+        (table(app, query, sums))
         @if sums.groups.len() > ROWS {
             p { (sums.groups.len() - ROWS) " more groups: " code { "recover stats --all --by " (by) } " shows them." }
         }
@@ -86,7 +93,7 @@ fn words(by: Dimension) -> String {
     by.as_str().replace('_', " ")
 }
 
-fn table(query: &AggregateQuery, sums: &Aggregates) -> Markup {
+fn table(app: &App, query: &AggregateQuery, sums: &Aggregates) -> Markup {
     let everything = query.by.iter().map(|_| None);
     let total: Vec<Option<String>> = everything.collect();
     html! {
@@ -106,15 +113,15 @@ fn table(query: &AggregateQuery, sums: &Aggregates) -> Markup {
                     }
                 }
                 tbody {
-                    @for group in sums.groups.iter().take(ROWS) { (row(&group.key, "—", &group.statistics)) }
+                    @for group in sums.groups.iter().take(ROWS) { (row(app, &group.key, "—", &group.statistics)) }
                 }
-                tfoot { (row(&total, "all", &sums.total)) }
+                tfoot { (row(app, &total, "all", &sums.total)) }
             }
         }
     }
 }
 
-fn row(key: &[Option<String>], unknown: &str, of: &AggregateStatistics) -> Markup {
+fn row(app: &App, key: &[Option<String>], unknown: &str, of: &AggregateStatistics) -> Markup {
     let within = |seconds: Option<f64>| {
         seconds
             .map(|seconds| format!("{seconds} s"))
@@ -123,7 +130,7 @@ fn row(key: &[Option<String>], unknown: &str, of: &AggregateStatistics) -> Marku
     html! {
         tr {
             @for value in key {
-                th scope="row" { (value.as_deref().map_or_else(|| unknown.to_owned(), pieces::name)) }
+                th scope="row" { (value.as_deref().map_or_else(|| unknown.to_owned(), |value| pieces::name(&app.masked(value)))) }
             }
             td class="number" { (of.total_attempts) }
             td class="number" { (of.success_rate) " %" }

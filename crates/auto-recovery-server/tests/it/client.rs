@@ -68,8 +68,9 @@ pub(crate) fn ask(address: SocketAddr, line: &str, headers: &[&str], body: &[u8]
             body.extend(piece);
         }
     } else if let Some(length) = header(&head, "content-length") {
-        body.resize(length.parse().unwrap(), 0);
-        reader.read_exact(&mut body).unwrap();
+        // Some have a length and no body.
+        let length = length.parse().unwrap();
+        reader.by_ref().take(length).read_to_end(&mut body).unwrap();
     } else {
         reader.read_to_end(&mut body).unwrap();
     }

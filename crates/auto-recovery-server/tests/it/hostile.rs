@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use auto_recovery::Result;
 use auto_recovery::audit::{
     AttemptFinished, AttemptStarted, AuditStore, FailureDetected, JournalEvent, LeftBehind,
-    SessionFinished, SessionHeld, SessionOutcome, SessionStarted,
+    NewEntry, SessionFinished, SessionHeld, SessionOutcome, SessionStarted,
 };
 use auto_recovery::failure::{Category, Failure};
 use auto_recovery::report::{Kept, Visit};
@@ -87,28 +87,8 @@ fn fill_one(store: &dyn AuditStore, id: &str, number: u64, (text, message): (&st
         skipped: all(),
     })));
     text.clone_into(&mut failure.message);
-    record(JournalEvent::AttemptStarted(AttemptStarted {
-        attempt_number: number,
-        attempt_id: owned(),
-        strategy: owned(),
-        strategy_attempt: 1,
-        category: Category::Unknown,
-        action: owned(),
-        recipe: Some(owned()),
-        tier: None,
-        checkpoint: None,
-        propensity: None,
-    }));
-    let mut bad = entry(id, number);
-    bad.entry.error_type = owned();
-    bad.entry.strategy = owned();
-    bad.entry.error_message = owned();
-    bad.entry.recovery_message = owned();
-    bad.entry.next_action = owned();
-    bad.entry.changes_made = all();
-    bad.entry.files_modified = all();
-    bad.entry.timestamp = owned();
-    let stored = store.append(vec![bad]).unwrap();
+    record(JournalEvent::AttemptStarted(begun(text, number)));
+    let stored = store.append(vec![bad_entry(id, number, text)]).unwrap();
     record(JournalEvent::AttemptFinished(Box::new(finished(
         text,
         (number, &stored[0].entry_id, failure),
@@ -131,6 +111,36 @@ fn fill_one(store: &dyn AuditStore, id: &str, number: u64, (text, message): (&st
         ..SessionFinished::default()
     }));
     7
+}
+
+fn begun(text: &str, number: u64) -> AttemptStarted {
+    let owned = || text.to_owned();
+    AttemptStarted {
+        attempt_number: number,
+        attempt_id: owned(),
+        strategy: owned(),
+        strategy_attempt: 1,
+        category: Category::Unknown,
+        action: owned(),
+        recipe: Some(owned()),
+        tier: None,
+        checkpoint: None,
+        propensity: None,
+    }
+}
+
+fn bad_entry(id: &str, number: u64, text: &str) -> NewEntry {
+    let owned = || text.to_owned();
+    let mut bad = entry(id, number);
+    bad.entry.error_type = owned();
+    bad.entry.strategy = owned();
+    bad.entry.error_message = owned();
+    bad.entry.recovery_message = owned();
+    bad.entry.next_action = owned();
+    bad.entry.changes_made = vec![owned(), owned()];
+    bad.entry.files_modified = vec![owned(), owned()];
+    bad.entry.timestamp = owned();
+    bad
 }
 
 fn finished(text: &str, (number, entry_id, failure): (u64, &str, Failure)) -> AttemptFinished {

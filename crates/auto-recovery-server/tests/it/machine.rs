@@ -83,6 +83,18 @@ impl Machine {
         self.dir.path().join("token")
     }
 
+    /// Makes the feed one from before kinds of failure were counted.
+    pub(crate) fn forget_kinds(&self) {
+        let files = std::fs::read_dir(self.dir.path().join("state/server")).unwrap();
+        let mut files = files.map(|file| file.unwrap().path());
+        let feed = files.find(|file| file.extension().is_some_and(|end| end == "sqlite"));
+        let connection = rusqlite::Connection::open(feed.unwrap()).unwrap();
+        for table in ["session", "kind", "part", "slot"] {
+            let drop = format!("DROP TABLE failure_{table}");
+            connection.execute_batch(&drop).unwrap();
+        }
+    }
+
     /// A server, or why there is none.
     pub(crate) fn try_start(&self) -> auto_recovery::Result<Running> {
         self.try_start_with(Arc::new(NothingKept), ANY)

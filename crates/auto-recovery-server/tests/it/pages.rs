@@ -20,6 +20,7 @@ fn hostile_text_is_text_on_every_page() {
             "/",
             "/sessions",
             "/live",
+            "/failures",
             "/about",
             "/login?next=%22%3E%3Csvg%20onload%3D1%3E",
         ]
@@ -69,7 +70,7 @@ fn harmless(path: &str, page: &str) {
         assert!(!page.contains(bad), "{path}: {bad:?} in {page}");
     }
     let scripts = page.matches("<script").count();
-    let own = ["page", "stream", "live"].map(|name| {
+    let own = ["page", "stream", "live", "sessions"].map(|name| {
         let script = format!("<script src=\"/assets/{name}.js\" defer></script>");
         page.matches(&script).count()
     });

@@ -30,6 +30,9 @@ const FLAGS: [&str; 12] = [
     "--hide-scrollbars",
 ];
 
+/// The key under which WebDriver names an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
 /// A browser and its driver; both end with it.
 pub(super) struct Browser {
     driver: Child,
@@ -109,6 +112,24 @@ impl Browser {
         self.post("/execute/async", &what)
     }
 
+    /// Types `keys`, wherever the focus is.
+    pub(super) fn press(&self, keys: &str) {
+        let actions: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key})))
+            .collect();
+        let what = json!({"actions": [{"type": "key", "id": "keys", "actions": actions}]});
+        self.post("/actions", &what);
+    }
+
+    /// Clicks on the first element that `selector` finds.
+    pub(super) fn click(&self, selector: &str) {
+        let what = json!({"using": "css selector", "value": selector});
+        let found = self.post("/element", &what);
+        let element = found[ELEMENT].as_str().unwrap();
+        self.post(&format!("/element/{element}/click"), &json!({}));
+    }
+
     /// Looks at pages as `look` says from now on.
     pub(super) fn look(&self, look: Look) {
         let size = json!({
@@ -136,6 +157,12 @@ impl Browser {
         let lines = log.as_array().unwrap().iter();
         let bad = lines.filter(|line| line["level"] != "INFO" && line["level"] != "DEBUG");
         bad.map(|line| line["message"].to_string()).collect()
+    }
+
+    /// The page as a picture, as large as the look.
+    pub(super) fn picture(&self) -> Vec<u8> {
+        let taken = self.get("/screenshot");
+        base64(taken.as_str().unwrap())
     }
 
     /// Opens one more tab and goes to it.
@@ -226,6 +253,20 @@ fn value(path: &str, answer: &Answer) -> Value {
     let value = answer.json()["value"].take();
     assert_eq!(answer.status, 200, "{path}: {value}");
     value
+}
+
+/// The bytes that `text` is of.
+fn base64(text: &str) -> Vec<u8> {
+    const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = text.bytes().filter(|byte| *byte != b'=');
+    let values = digits.map(|byte| DIGITS.find(char::from(byte)).unwrap() as u32);
+    let values: Vec<u32> = values.collect();
+    let mut bytes = Vec::with_capacity(values.len() * 3 / 4);
+    for four in values.chunks(4) {
+        let bits = (0..4).fold(0, |bits, place| bits << 6 | four.get(place).unwrap_or(&0));
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..four.len()]);
+    }
+    bytes
 }
 
 /// The text of the file that `npm` installed among the tools of the tests.

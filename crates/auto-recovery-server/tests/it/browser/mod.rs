@@ -4,6 +4,8 @@
 //! this crate; `--skip browser::` leaves them out.
 
 mod axe;
+mod choices;
 mod driver;
 mod live;
 mod pages;
+mod pictures;

@@ -18,9 +18,9 @@ const DATA: &str = "
         .map((cell) => cell.textContent);
 ";
 
-/// Addresses at the head of the list of which readers and the dark are asked; the others are of
-/// pages like the last of them, with other texts.
-const LOOKED_THROUGH: usize = 12;
+/// Addresses at the head of the list that axe looks through; the others are of pages like the last
+/// of them, with other texts.
+const LOOKED_THROUGH: usize = 13;
 
 /// How far the page is wider than the window, and what sticks out farthest.
 const OVERFLOW: &str = "
@@ -46,6 +46,7 @@ fn hostile(machine: &Machine) -> (Running, Vec<String>) {
         "/",
         "/sessions",
         "/sessions?project=%3Cb%3E&outcome=recovered",
+        "/failures",
         "/stats",
         "/stats?by=error_type",
         "/live",
