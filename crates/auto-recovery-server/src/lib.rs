@@ -16,8 +16,9 @@ mod leftovers;
 mod live;
 mod metrics;
 mod pages;
+mod routes;
 mod server;
 
-pub use http::serve;
+pub use http::{Scope, Tls, TokenFacts, Tokens, serve};
 pub use leftovers::Leftovers;
-pub use server::{Server, ServerOptions, router};
+pub use server::{Server, ServerOptions, TlsFiles, router};

@@ -10,16 +10,15 @@ use std::time::Duration;
 use auto_recovery::audit::AuditStore;
 use auto_recovery::host::{Host, Wait};
 use auto_recovery::{Error, ErrorKind, Result};
-use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::feed::{Database, Following, Standing, follow};
-use crate::http::{self, Access, guard};
+use crate::feed::{Database, Following, Standing, follow, new_feed_id};
+use crate::http::{self, Access, Tls, guard};
 use crate::leftovers::Leftovers;
-use crate::{api, health, live, metrics, pages};
+use crate::{api, routes};
 
 /// Threads that answer. What blocks has threads of its own.
 const WORKERS: usize = 2;
@@ -35,13 +34,27 @@ pub struct ServerOptions {
     /// The file with its token, which is made where there is none. Without one, a token is made
     /// once, told once, and kept as a hash.
     pub token_file: Option<PathBuf>,
+    /// The files with its certificates and their private key, if it is to have TLS.
+    pub tls: Option<TlsFiles>,
     /// The address under which browsers reach it, if not its own: `https://recover.example.org`.
     pub public_url: Option<String>,
+    /// This machine, as the journal is to name it where a hold or a release is recorded.
+    pub host_name: Option<String>,
+}
+
+/// PEM files for TLS.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The chain of certificates, the server's own first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// A server over a store.
 pub struct Server {
     app: Arc<App>,
+    tls: Option<Tls>,
     shutdown: watch::Sender<bool>,
     new_token: Option<String>,
 }
@@ -62,7 +75,16 @@ impl Server {
             Some(url) => public_name(url)?,
             None => (BTreeSet::new(), false),
         };
-        let id = format!("{:08x}", host.random() >> 32);
+        let tls = options.tls.as_ref();
+        let tls = tls.map(|files| Tls::open(&files.certificate, &files.key));
+        let tls = tls.transpose()?;
+        let (names, is_https) = called;
+        if tls.is_some() && options.public_url.is_some() && !is_https {
+            let text = "a server with TLS is not reached over http: write https in its public URL";
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        let called = (names, is_https || tls.is_some());
+        let id = new_feed_id(&*host);
         let feed = Arc::new(Database::open(&options.state_dir, &store.url(), &id)?);
         let token_file = options.token_file.as_deref();
         let (access, new_token) = Access::open(Arc::clone(&feed), Arc::clone(&host), token_file)?;
@@ -76,9 +98,17 @@ impl Server {
             is_over: AtomicBool::new(false),
         };
         let (shutdown, is_over) = watch::channel(false);
-        let app = App::new(Arc::new(following), access, leftovers, called, is_over);
+        let app = App::new(
+            Arc::new(following),
+            (access, routes::needs()),
+            leftovers,
+            options.host_name.clone(),
+            called,
+            is_over,
+        );
         Ok(Self {
             app: Arc::new(app),
+            tls,
             shutdown,
             new_token,
         })
@@ -87,6 +117,12 @@ impl Server {
     /// The token that was made because there was none: nobody will be told it again.
     pub fn new_token(&self) -> Option<&str> {
         self.new_token.as_deref()
+    }
+
+    /// Its own URL where it listens on `address`.
+    pub fn url(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{address}")
     }
 
     /// The path that logs a browser in, once within a minute.
@@ -116,6 +152,7 @@ impl Server {
         let address = address.map_err(|error| failed("listen", error))?;
         on_listening(&self, address);
         let (router, is_over) = (router(&self), self.shutdown.subscribe());
+        let tls = self.tls.clone();
         let following = &*self.app.following;
         std::thread::scope(|scope| {
             scope.spawn(|| follow(following));
@@ -123,7 +160,7 @@ impl Server {
                 while following.host.sleep(Duration::from_secs(3600)) == Wait::Elapsed {}
                 self.shutdown.send_replace(true);
             });
-            runtime.block_on(http::serve(listener, router, is_over));
+            runtime.block_on(http::serve(listener, tls, router, is_over));
             following.is_over.store(true, Ordering::SeqCst);
             runtime.shutdown_timeout(LATE);
         });
@@ -153,42 +190,9 @@ fn public_name(url: &str) -> Result<(BTreeSet<String>, bool)> {
 /// All that `server` answers.
 pub fn router(server: &Server) -> Router {
     let app = Arc::clone(&server.app);
-    let mut router = Router::new();
-    for (path, methods) in for_programs() {
-        router = router.route(path, methods);
-    }
-    router
-        .route("/", get(pages::overview))
-        .route("/sessions", get(pages::sessions))
-        .route("/sessions/{id}", get(pages::session))
-        .route("/stats", get(pages::stats))
-        .route("/live", get(pages::live))
-        .route("/about", get(pages::about))
-        .route("/login", get(http::login_form).post(http::login))
-        .route("/logout", post(http::leave))
-        .route("/assets/style.css", get(pages::style))
-        .route("/assets/live.js", get(pages::script))
+    routes::router()
         .fallback(api::nothing)
         .method_not_allowed_fallback(api::no_such_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard))
         .with_state(app)
-}
-
-/// The paths for programs, as `openapi.json` describes them.
-fn for_programs() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
-    vec![
-        ("/api/v1/events", get(live::events)),
-        ("/api/v1/sessions", get(api::sessions)),
-        ("/api/v1/sessions/{id}", get(api::session)),
-        ("/api/v1/sessions/{id}/entries", get(api::entries_of)),
-        ("/api/v1/sessions/{id}/journal", get(api::journal_of)),
-        ("/api/v1/sessions/{id}/statistics", get(api::statistics_of)),
-        ("/api/v1/stats", get(api::stats)),
-        ("/api/v1/export", get(api::export)),
-        ("/api/v1/entries", post(api::ingest)),
-        ("/openapi.json", get(api::document)),
-        ("/metrics", get(metrics::metrics)),
-        ("/healthz", get(health::health)),
-        ("/readyz", get(health::readiness)),
-    ]
 }

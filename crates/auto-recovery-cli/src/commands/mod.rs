@@ -38,6 +38,8 @@ mod run;
 mod seal;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "serve")]
+mod serve_token;
 mod session;
 mod session_keys;
 mod sessions;

@@ -127,6 +127,8 @@ fn it_listens_for_others_only_where_that_was_said() {
     let machine = Machine::new();
     for (flag, value, says) in [
         ("--listen", "0.0.0.0:0", "--behind-proxy"),
+        ("--tls-cert", "cert.pem", "--tls-key"),
+        ("--tls-key", "key.pem", "--tls-cert"),
         ("--listen", "nowhere", "--listen"),
         ("--public-url", "nowhere", "no address of a server"),
     ] {
@@ -134,6 +136,74 @@ fn it_listens_for_others_only_where_that_was_said() {
         assert_eq!(refused.code, 2, "{}", refused.stderr);
         assert!(refused.stderr.contains(says), "{}", refused.stderr);
     }
+}
+
+#[test]
+fn tls_that_cannot_be_had_is_named() {
+    let machine = Machine::new();
+    let files = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+    let with = |more: &[&str]| machine.recover(&[&["serve"], &files[..], more].concat());
+    for (more, says) in [
+        (&[][..], "cert.pem is no file of PEM certificates"),
+        (&["--behind-proxy"], "--behind-proxy"),
+    ] {
+        let refused = with(more);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn tokens_are_made_listed_and_removed_while_it_runs() {
+    let machine = Machine::new();
+    let serving = Serving::start(&machine);
+    let made = machine.recover(&["serve", "token", "add", "--read", "board"]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let token = made.stdout.trim().to_owned();
+    assert!(token.starts_with("rcv_"), "{token}");
+    let theirs = Serving {
+        address: serving.address.clone(),
+        token,
+        child: serving.child,
+    };
+    assert!(theirs.get("/stats").starts_with("HTTP/1.0 200"));
+    let other = machine
+        .recover(&["serve", "token", "add", "--admin", "--json"])
+        .json();
+    assert_eq!(other["scope"], "admin");
+    let listed = machine
+        .recover(&["serve", "token", "list", "--json"])
+        .json();
+    let names: Vec<_> = listed
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
+    assert_eq!(names, [&other["name"], "board"]);
+    assert!(
+        machine
+            .recover(&["serve", "token", "list"])
+            .stdout
+            .contains("board")
+    );
+    assert_eq!(
+        machine.recover(&["serve", "token", "remove", "board"]).code,
+        0
+    );
+    assert!(theirs.get("/stats").starts_with("HTTP/1.0 401"));
+    for (args, code) in [
+        (&["remove", "board"][..], 1),
+        (&["add", "x"], 2),
+        (&["add", "--read", "--write", "x"], 2),
+        (&["add", "--read", "token file"], 2),
+    ] {
+        let refused = machine.recover(&[&["serve", "token"], args].concat());
+        assert_eq!(refused.code, code, "{}", refused.stderr);
+    }
+    theirs.signal(Signal::TERM);
+    let mut child = theirs.child;
+    assert_eq!(child.wait().expect("its end").code(), Some(0));
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod follow;
 mod rows;
 mod take_up;
 
-pub(crate) use database::Database;
+pub(crate) use database::{Database, new_feed_id};
 pub(crate) use follow::{Following, Standing, follow};
 pub(crate) use rows::{Event, Kind, Wanted};
 pub(crate) use take_up::BEGUN;

@@ -4,6 +4,7 @@
 //! report, which does too.
 
 mod about;
+mod actions;
 mod assets;
 mod frame;
 mod live;
@@ -15,6 +16,7 @@ mod sessions;
 mod stats;
 
 pub(crate) use about::about;
+pub(crate) use actions::{clear, hold, release};
 pub(crate) use assets::{script, style};
 pub(crate) use live::live;
 pub(crate) use login::login;

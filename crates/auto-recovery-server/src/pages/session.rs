@@ -4,24 +4,26 @@ use std::sync::Arc;
 
 use auto_recovery::audit::session_id;
 use auto_recovery::report::{HtmlReport, Source, html_report};
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use maud::{PreEscaped, html};
 
 use super::frame::{Page, Wrong, within};
-use super::pieces;
+use super::{actions, pieces};
 use crate::api::find_session;
 use crate::app::App;
+use crate::http::Caller;
 
 /// The session `id`.
 pub(crate) async fn session(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Page, Wrong> {
     let (leftovers, now) = (Arc::clone(&app.leftovers), app.host.now());
     let asked = id.clone();
-    let report = app
+    let (report, held) = app
         .of_store(move |store| {
-            find_session(store, &asked)?;
+            let held = find_session(store, &asked)?.held;
             let mut report: Option<HtmlReport> = None;
             leftovers.of(&asked, &mut |kept| {
                 let source = Source {
@@ -33,7 +35,7 @@ pub(crate) async fn session(
                 report = Some(html_report(&source)?.0);
                 Ok(())
             })?;
-            Ok(report)
+            Ok((report, held))
         })
         .await?;
     let body = report.map(|report| report.body).unwrap_or_default();
@@ -47,6 +49,7 @@ pub(crate) async fn session(
             a href={ "/api/v1/sessions/" (encoded) "/statistics" } { "statistics" } ", "
             a href={ "/live?session=" (encoded) } { "live" }
         }
+        (actions::forms(&caller, &id, held.as_ref()))
     };
     let title = format!("Session {}", pieces::name(session_id::short(&id)));
     Ok(within(&app, &title, "/sessions", main))

@@ -12,7 +12,7 @@ use auto_recovery::host::SystemHost;
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::report::NothingKept;
-use auto_recovery_server::{Server, ServerOptions};
+use auto_recovery_server::{Server, ServerOptions, Tokens};
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
@@ -39,6 +39,7 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
     pub(crate) login: String,
+    pub(crate) url: String,
     interrupt: Arc<Interrupt>,
     thread: Option<JoinHandle<()>>,
 }
@@ -74,26 +75,47 @@ impl Machine {
         self.dir.path().join("token")
     }
 
+    pub(crate) fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// The tokens of the server, which may run or not.
+    pub(crate) fn tokens(&self) -> Tokens {
+        let host = Arc::new(SystemHost::new());
+        Tokens::open(&self.state(), &self.store().url(), host).unwrap()
+    }
+
     /// A server, or why there is none.
     pub(crate) fn try_start(&self) -> auto_recovery::Result<Running> {
+        self.try_start_with(|_| {})
+    }
+
+    /// The same with options that `change` changes.
+    pub(crate) fn try_start_with(
+        &self,
+        change: impl FnOnce(&mut ServerOptions),
+    ) -> auto_recovery::Result<Running> {
         let interrupt = Arc::new(Interrupt::new().unwrap());
         let host = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
         let store = self.store_for(Arc::clone(&host));
-        let options = ServerOptions {
-            state_dir: self.dir.path().join("state"),
+        let mut options = ServerOptions {
+            state_dir: self.state(),
             token_file: Some(self.token_file()),
-            public_url: None,
+            host_name: Some("here".to_owned()),
+            ..ServerOptions::default()
         };
+        change(&mut options);
         let server = Server::open(store, Arc::new(NothingKept), host, &options)?;
         let (told, listening) = channel();
         let thread = std::thread::spawn(move || {
             let listen = SocketAddr::from(([127, 0, 0, 1], 0));
             let tell = |server: &Server, address| {
-                told.send((address, server.login_path())).unwrap();
+                told.send((address, server.login_path(), server.url(address)))
+                    .unwrap();
             };
             server.run(listen, tell).unwrap();
         });
-        let (address, login) = listening.recv_timeout(LONG).unwrap();
+        let (address, login, url) = listening.recv_timeout(LONG).unwrap();
         let token = std::fs::read_to_string(self.token_file())
             .unwrap()
             .trim()
@@ -102,6 +124,7 @@ impl Machine {
             address,
             token,
             login,
+            url,
             interrupt,
             thread: Some(thread),
         })

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod actions;
 mod api;
+mod batch;
 mod client;
 mod connections;
 mod doors;
@@ -10,3 +12,5 @@ mod events;
 mod feed;
 mod machine;
 mod pages;
+mod tls;
+mod tokens;
