@@ -2,6 +2,10 @@
 
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "remote")]
+mod remote;
+#[cfg(any(feature = "postgres", feature = "remote"))]
+mod spooling;
 
 use std::sync::Arc;
 
@@ -10,6 +14,9 @@ use auto_recovery::audit::{AuditStore, Recorder};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 #[cfg(feature = "sqlite")]
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
+
+#[cfg(feature = "remote")]
+pub(crate) use remote::options as remote_options;
 
 use crate::output::Printer;
 use crate::settings::{Setting, Settings, StoreUrl};
@@ -23,7 +30,7 @@ pub(crate) fn open(
     store: &Setting<StoreUrl>,
     recorder: Arc<Recorder>,
     #[cfg_attr(
-        not(feature = "postgres"),
+        not(any(feature = "postgres", feature = "remote")),
         expect(unused_variables, reason = "files have nothing to tell")
     )]
     printer: &Printer,
@@ -45,5 +52,7 @@ pub(crate) fn open(
         }
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => postgres::open(settings, url, recorder, printer),
+        #[cfg(feature = "remote")]
+        StoreUrl::Remote(address) => remote::open(settings, address, recorder, printer),
     }
 }

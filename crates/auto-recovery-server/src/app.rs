@@ -22,9 +22,6 @@ const EXPORTS_MAX: usize = 4;
 /// Trails and journals that are read whole at once, each by a thread of its own.
 const READINGS_MAX: usize = 32;
 
-/// Streams at once.
-pub(crate) const STREAMS_MAX: usize = 512;
-
 /// What the handlers share.
 pub(crate) struct App {
     pub(crate) following: Arc<Following>,
@@ -42,6 +39,8 @@ pub(crate) struct App {
     /// Becomes true when the server is to end.
     pub(crate) shutdown: watch::Receiver<bool>,
     pub(crate) streams: Arc<Semaphore>,
+    /// Streams at once.
+    pub(crate) streams_max: usize,
     pub(crate) exports: Arc<Semaphore>,
     /// Readers of whole trails, and of the journal.
     pub(crate) readings: Arc<Semaphore>,
@@ -58,6 +57,7 @@ impl App {
         leftovers: Arc<dyn Leftovers>,
         host_name: Option<String>,
         (names, is_secure): (BTreeSet<String>, bool),
+        streams_max: usize,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         Self {
@@ -70,7 +70,8 @@ impl App {
             names,
             is_secure,
             shutdown,
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            streams: Arc::new(Semaphore::new(streams_max)),
+            streams_max,
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             readings: Arc::new(Semaphore::new(READINGS_MAX)),
             ingests: Arc::default(),

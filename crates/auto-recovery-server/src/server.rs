@@ -26,6 +26,12 @@ const WORKERS: usize = 2;
 /// The time that threads which block have to end with the server.
 const LATE: Duration = Duration::from_millis(100);
 
+/// Streams at once, where nothing else is said.
+const STREAMS_MAX: usize = 512;
+
+/// Connections at once beside those of streams.
+const CONNECTIONS_MAX: usize = 512;
+
 /// How a server is to be.
 #[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
@@ -38,6 +44,8 @@ pub struct ServerOptions {
     pub tls: Option<TlsFiles>,
     /// The address under which browsers reach it, if not its own: `https://recover.example.org`.
     pub public_url: Option<String>,
+    /// Streams at once; 512 where nothing is said.
+    pub streams_max: Option<usize>,
     /// This machine, as the journal is to name it where a hold or a release is recorded.
     pub host_name: Option<String>,
 }
@@ -87,6 +95,11 @@ impl Server {
         let id = new_feed_id(&*host);
         let feed = Arc::new(Database::open(&options.state_dir, &store.url(), &id)?);
         let token_file = options.token_file.as_deref();
+        // A store that is away is followed once it is back, by whoever comes first.
+        let claim = match store.claim() {
+            Err(error) if error.kind() == ErrorKind::Unreachable => None,
+            claim => claim?,
+        };
         let (access, new_token) = Access::open(Arc::clone(&feed), Arc::clone(&host), token_file)?;
         let (_, newest) = feed.bounds()?;
         let following = Following {
@@ -95,6 +108,7 @@ impl Server {
             host,
             newest: watch::Sender::new(newest),
             standing: Mutex::new(Standing::default()),
+            claim: Mutex::new(claim),
             is_over: AtomicBool::new(false),
         };
         let (shutdown, is_over) = watch::channel(false);
@@ -104,6 +118,7 @@ impl Server {
             leftovers,
             options.host_name.clone(),
             called,
+            options.streams_max.unwrap_or(STREAMS_MAX),
             is_over,
         );
         Ok(Self {
@@ -153,6 +168,7 @@ impl Server {
         on_listening(&self, address);
         let (router, is_over) = (router(&self), self.shutdown.subscribe());
         let tls = self.tls.clone();
+        let connections_max = self.app.streams_max.saturating_add(CONNECTIONS_MAX);
         let following = &*self.app.following;
         std::thread::scope(|scope| {
             scope.spawn(|| follow(following));
@@ -160,7 +176,7 @@ impl Server {
                 while following.host.sleep(Duration::from_secs(3600)) == Wait::Elapsed {}
                 self.shutdown.send_replace(true);
             });
-            runtime.block_on(http::serve(listener, tls, router, is_over));
+            runtime.block_on(http::serve(listener, tls, router, connections_max, is_over));
             following.is_over.store(true, Ordering::SeqCst);
             runtime.shutdown_timeout(LATE);
         });

@@ -51,6 +51,15 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
 
+    /// Live streams at once; more are told to come again
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 512,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
+    pub(crate) streams_max: u32,
+
     /// Listen elsewhere than on loopback, without TLS: a proxy before it has that
     #[arg(long, conflicts_with = "tls_cert")]
     pub(crate) behind_proxy: bool,

@@ -51,6 +51,8 @@ mod stats;
 mod stats_of_all;
 mod stats_text;
 mod tail;
+#[cfg(feature = "remote")]
+mod tail_server;
 mod transfer;
 mod trust;
 mod verify;

@@ -4,9 +4,11 @@ use std::io::{self, IsTerminal as _};
 use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use auto_recovery::audit::encrypting::{OpenedStore, Opener, Unopened};
 use auto_recovery::audit::{AuditStore, Removed};
+use auto_recovery::host::Wait;
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::process::Signals;
 use auto_recovery::report::Kept;
@@ -18,11 +20,16 @@ use crate::args::{ServeArgs, ServeCommand};
 use crate::artifacts;
 use crate::commands::around::Around;
 use crate::commands::kept::KeptOnDisk;
-use crate::commands::serve_token;
+use crate::commands::{prune_by_itself, serve_token};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::identity;
 use crate::output::Printer;
+#[cfg(feature = "remote")]
+use crate::settings::StoreUrl;
+
+/// How often it is looked whether the rules of retention are due.
+const LOOK_AT_RULES: Duration = Duration::from_secs(15 * 60);
 
 /// What sessions left in our own state.
 struct OnDisk {
@@ -66,6 +73,7 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
         tls_cert,
         tls_key,
         public_url,
+        streams_max,
         behind_proxy,
     } = args;
     if let Some(ServeCommand::Token(args)) = what {
@@ -73,6 +81,11 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
     }
     let tls = tls_cert.zip(tls_key);
     let tls = tls.map(|(certificate, key)| TlsFiles { certificate, key });
+    #[cfg(feature = "remote")]
+    if let StoreUrl::Remote(address) = &context.settings.store.value {
+        let text = format!("{address} is a server already: start one where its store is");
+        return Err(Error::new(ErrorKind::InvalidInput, text));
+    }
     if !listen.ip().is_loopback() && !behind_proxy && tls.is_none() {
         let text = format!(
             "{listen} is reached by others and this server has no TLS: give it --tls-cert and \
@@ -88,6 +101,7 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
         state_dir: context.settings.state_dir.value.clone(),
         token_file,
         tls,
+        streams_max: usize::try_from(streams_max).ok(),
         public_url: public_url.clone(),
         host_name: identity::session_started(&context.settings, None).host,
     };
@@ -105,10 +119,23 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
     };
     let host = Arc::clone(&context.host);
     let server = Server::open(store, Arc::new(leftovers), host, &options)?;
+    let of_rules = Arc::clone(&context);
+    // Nobody waits for it in the end: a removal that is cut off is taken up by whoever comes next.
+    std::thread::spawn(move || prune_daily(&of_rules));
     server.run(listen, |server, address| {
         tell(&context.printer, server, address, public_url.as_deref());
     })?;
     Ok(Exit::OK)
+}
+
+/// Applies the rules of retention as a recovery does: at most once a day, whoever comes first.
+fn prune_daily(context: &Context) {
+    loop {
+        prune_by_itself(context);
+        if context.host.sleep(LOOK_AT_RULES) == Wait::Interrupted {
+            return;
+        }
+    }
 }
 
 /// Says where it listens and, to a person, how to come in.

@@ -18,8 +18,8 @@ use crate::settings::section::{Section, complaint};
 use crate::settings::value::{absolute_path, parse_durability};
 use crate::settings::{
     EncryptionSettings, FixerSetting, OnAuditFailure, OnLeftover, RecipeSetting, RedactSettings,
-    RetentionSettings, RollbackTarget, RuleSetting, SealWhen, Setting, SourceFile, StoreUrl,
-    StrategyCommand, Tier,
+    RemoteSettings, RetentionSettings, RollbackTarget, RuleSetting, SealWhen, Setting, SourceFile,
+    StoreUrl, StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -32,6 +32,7 @@ pub(crate) struct Layer {
     pub(crate) retention: RetentionSettings,
     pub(crate) redact: RedactSettings,
     pub(crate) encryption: EncryptionSettings,
+    pub(crate) remote: RemoteSettings,
     pub(crate) seal_when: Option<Setting<SealWhen>>,
     pub(crate) seal_publish: Option<Setting<StrategyCommand>>,
     pub(crate) policy: PolicyLayer,
@@ -75,7 +76,7 @@ pub(crate) struct PolicyLayer {
 }
 
 /// What a project cannot say.
-const USERS_ALONE: [&str; 8] = [
+const USERS_ALONE: [&str; 9] = [
     "store",
     "state_dir",
     "durability",
@@ -84,6 +85,7 @@ const USERS_ALONE: [&str; 8] = [
     "fixer",
     "seal",
     "encryption",
+    "remote",
 ];
 
 impl Layer {
@@ -103,6 +105,7 @@ impl Layer {
                 on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
                 retention: retention(root)?,
                 redact: RedactSettings::of_user(root)?,
+                remote: RemoteSettings::of_user(root)?,
                 seal_when,
                 seal_publish,
                 fixers: read_fixers(root)?,
@@ -124,6 +127,7 @@ impl Layer {
             store: store.map(|store| relative_to(&file.path, store)),
             state_dir: root.parsed("state_dir", absolute_path).ok().flatten(),
             encryption: EncryptionSettings::of_user(&mut root, None).unwrap_or_default(),
+            remote: RemoteSettings::of_user(&mut root).unwrap_or_default(),
             ..Self::default()
         }
     }
@@ -165,6 +169,7 @@ impl Layer {
             retention: RetentionSettings::default(),
             redact: RedactSettings::default(),
             encryption: EncryptionSettings::default(),
+            remote: RemoteSettings::default(),
             seal_when: None,
             seal_publish: None,
             policy: PolicyLayer::read(root)?,

@@ -15,8 +15,8 @@ use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
     Doubt, EncryptionSettings, Environment, GithubFiles, Layer, Mistakes, Origin, Project,
-    RedactSettings, RetentionSettings, RunSettings, Setting, SourceFile, Sources, StoreUrl,
-    Trusted, Unread, Untrusted, sha256,
+    RedactSettings, RemoteSettings, RetentionSettings, RunSettings, Setting, SourceFile, Sources,
+    StoreUrl, Trusted, Unread, Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) redact: RedactSettings,
     /// To whose keys private texts are encrypted, and what opens them.
     pub(crate) encryption: EncryptionSettings,
+    /// What proves who we are to a server, and it to us.
+    pub(crate) remote: RemoteSettings,
     /// Whether colours may be used where a terminal shows them.
     pub(crate) color: Setting<bool>,
     /// Settings of a run.
@@ -127,6 +129,7 @@ impl Settings {
             retention: top.retention,
             redact: top.redact,
             encryption: top.encryption,
+            remote: top.remote,
             color: color_setting(*color, environment.color),
             run: RunSettings::resolve(layers),
             project,
@@ -325,6 +328,7 @@ fn from_environment(environment: &Environment) -> Result<Layer> {
             .clone()
             .map(|directory| from_variable("RECOVER_STATE_DIR", directory)),
         durability: durability.map(|value| from_variable("RECOVER_DURABILITY", value)),
+        remote: RemoteSettings::of_environment(environment),
         ..Layer::default()
     })
 }

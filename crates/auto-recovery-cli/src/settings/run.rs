@@ -418,6 +418,7 @@ impl Layer {
             retention,
             redact,
             encryption,
+            remote,
             seal_when,
             seal_publish,
             policy,
@@ -452,6 +453,7 @@ impl Layer {
         self.retention.lay_over(retention);
         self.redact.lay_over(redact);
         self.encryption.lay_over(encryption);
+        self.remote.lay_over(remote);
         fill(&mut self.seal_when, seal_when);
         fill(&mut self.seal_publish, seal_publish);
         self.policy.lay_over(policy);

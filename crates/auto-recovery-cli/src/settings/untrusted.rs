@@ -57,6 +57,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         seal_when: _,
         seal_publish: _,
         encryption: _,
+        remote: _,
         fixers: _,
         policy,
         grace,

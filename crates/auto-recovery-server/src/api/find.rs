@@ -57,11 +57,7 @@ pub(crate) fn read_listing(query: &mut Query, now: SystemTime) -> Result<Listing
         let wrong = |()| Problem::invalid("parameter `after` is no place in this list");
         text.parse().map_err(wrong)
     });
-    let is_whole = match query.take("whole").as_deref() {
-        None => false,
-        Some("1") => true,
-        Some(_) => return Err(Problem::invalid("parameter `whole` is 1 or not there")),
-    };
+    let is_whole = query.whole()?;
     Ok(Listing {
         query: SessionQuery {
             since_us: query.moment("since", now)?,

@@ -10,6 +10,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::app::App;
@@ -22,7 +23,7 @@ pub(crate) async fn trail(
 ) -> Result<Response, Problem> {
     session_id::encode(&id)?;
     lines(&app, move |store, out| {
-        store.read_trail(&id, &mut |entry| write(out, "entry", &entry.json()))
+        store.read_trail(&id, &mut |entry| write_raw(out, "entry", entry.raw()))
     })
     .await
 }
@@ -36,13 +37,7 @@ pub(crate) async fn journal(
     let session = query.take("session");
     query.end()?;
     lines(&app, move |store, out| {
-        store.read_records_raw(session.as_deref(), &mut |raw| {
-            match serde_json::from_slice::<&RawValue>(raw) {
-                Ok(record) => write(out, "record", record.get()),
-                // The store counts it as damage where it looks at fields.
-                Err(_) => Ok(()),
-            }
-        })
+        store.read_records_raw(session.as_deref(), &mut |raw| write_raw(out, "record", raw))
     })
     .await
 }
@@ -77,12 +72,18 @@ async fn lines(
     Ok(response)
 }
 
-/// Writes a line whose only field is `name`; `json` has no line's end in it but between tokens.
+/// Writes the entry or record `raw`: as it is stored, or as a text if that is of several lines.
+fn write_raw(out: &mut Chunks, name: &str, raw: &[u8]) -> Result<()> {
+    let text = String::from_utf8_lossy(raw);
+    let is_json = || serde_json::from_str::<&RawValue>(&text).is_ok();
+    match !text.contains(['\n', '\r']) && is_json() {
+        true => write(out, name, text.trim()),
+        false => write(out, "text", &Value::from(text).to_string()),
+    }
+}
+
+/// Writes a line whose only field is `name`, of the value `json`.
 fn write(out: &mut Chunks, name: &str, json: &str) -> Result<()> {
-    let json = match json.contains(['\n', '\r']) {
-        false => json.to_owned(),
-        true => json.replace(['\n', '\r'], " "),
-    };
     writeln!(out, "{{\"{name}\":{json}}}").map_err(|error| {
         Error::new(ErrorKind::Interrupted, "the client went away").with_source(error)
     })

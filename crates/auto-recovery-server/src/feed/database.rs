@@ -118,6 +118,14 @@ impl Database {
         })
     }
 
+    /// Whether it has seen all that was in the store before it: what it finds from then on is told.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn has_begun(&self) -> Result<bool> {
+        self.read(|connection| Ok(meta(connection, "begun")?.is_some()))
+    }
+
     /// The answer of `ask`, which reads.
     ///
     /// # Errors

@@ -26,9 +26,6 @@ use tokio::task::JoinSet;
 use super::guard::Peer;
 use super::tls::Tls;
 
-/// Connections at once.
-const CONNECTIONS_MAX: usize = 1024;
-
 /// The time that a request's head may take, and that a connection may be idle.
 const HEAD: Duration = Duration::from_secs(5);
 
@@ -49,15 +46,17 @@ struct Open {
 /// The connections that are open, the oldest first.
 type Opened = Arc<Mutex<BTreeMap<u64, Arc<Open>>>>;
 
-/// Answers connections of `listener`, encrypted by `tls` if there is some, with `router` until
-/// `shutdown` becomes true, then lets answers end that do so soon.
+/// Answers connections of `listener`, at most `connections_max` at once and encrypted by `tls` if
+/// there is some, with `router` until `shutdown` becomes true, then lets answers end that do so
+/// soon.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<Tls>,
     router: Router,
+    connections_max: usize,
     shutdown: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
     let opened = Opened::default();
     let mut tasks = JoinSet::new();
     let mut number = 0;

@@ -40,6 +40,8 @@ pub(crate) struct Caller {
     pub(crate) name: String,
     /// `None` if a newer release gave it something that is not known here.
     scope: Option<Scope>,
+    /// The hash of what it proved itself with, if that can be taken away while the server runs.
+    hash: Option<[u8; 32]>,
 }
 
 impl Caller {
@@ -117,6 +119,7 @@ impl Access {
         Some(Caller {
             name: LINK_NAME.to_owned(),
             scope: Some(Scope::Admin),
+            hash: None,
         })
     }
 
@@ -130,6 +133,7 @@ impl Access {
             return Ok(Some(Caller {
                 name: TOKEN_FILE_NAME.to_owned(),
                 scope: Some(Scope::Admin),
+                hash: None,
             }));
         }
         self.known(hash, "token")
@@ -141,6 +145,23 @@ impl Access {
     /// If the database cannot be read.
     pub(crate) fn by_cookie(&self, cookie: &str) -> Result<Option<Caller>> {
         self.known(hash(cookie), "login")
+    }
+
+    /// Whether `caller` may still come in: its token or login was not taken away.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub(crate) fn is_welcome(&self, caller: &Caller) -> Result<bool> {
+        let Some(hash) = caller.hash else {
+            return Ok(true);
+        };
+        let now = self.now_ms();
+        self.feed.read(|feed| {
+            let mut select = feed.prepare_cached(
+                "SELECT 1 FROM access WHERE hash = ? AND coalesce(until_ms > ?, 1)",
+            )?;
+            select.exists(params![hash, now])
+        })
     }
 
     fn known(&self, hash: [u8; 32], kind: &str) -> Result<Option<Caller>> {
@@ -155,6 +176,7 @@ impl Access {
                 Ok(Caller {
                     name: row.get(0)?,
                     scope: Scope::read_kept(&scope),
+                    hash: Some(hash),
                 })
             });
             caller.optional()

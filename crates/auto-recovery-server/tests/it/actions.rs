@@ -29,7 +29,7 @@ fn post(server: &Running, token: &str, path: &str, body: &str) -> Answer {
 
 #[test]
 fn a_session_is_held_released_and_removed_and_the_journal_says_who() {
-    for kind in [Kind::Jsonl, Kind::Sqlite] {
+    for kind in Kind::ALL {
         let machine = Machine::new(kind);
         let store = machine.store();
         store.record(Some("s 1"), started("p")).unwrap();

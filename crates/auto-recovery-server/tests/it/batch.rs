@@ -1,6 +1,6 @@
 //! What stores on other machines record and read: whole entries, journal records, whole trails.
 
-use auto_recovery::audit::{AuditStore, JournalEvent};
+use auto_recovery::audit::JournalEvent;
 use auto_recovery_server::Scope;
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ fn record_line(session: &str, event: Value) -> Value {
 
 #[test]
 fn a_batch_is_recorded_once_however_often_it_is_sent() {
-    for kind in [Kind::Jsonl, Kind::Sqlite] {
+    for kind in Kind::ALL {
         let machine = Machine::new(kind);
         let store = machine.store();
         let server = machine.start();

@@ -13,10 +13,11 @@ use auto_recovery::interrupt::Interrupt;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::report::NothingKept;
 use auto_recovery_server::{Server, ServerOptions, Tokens};
-use auto_recovery_sql::{SqliteOptions, SqliteStore};
+use auto_recovery_sql::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
 use crate::client::{Answer, LONG, Stream, ask};
+use crate::postgres_server::shared;
 
 /// The signal that ends a server.
 const SIGTERM: i32 = 15;
@@ -26,12 +27,19 @@ const SIGTERM: i32 = 15;
 pub(crate) enum Kind {
     Jsonl,
     Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Jsonl, Self::Sqlite, Self::Postgres];
 }
 
 /// Places on the disk.
 pub(crate) struct Machine {
     dir: TempDir,
     kind: Kind,
+    /// Its database, if it has one.
+    database: Option<String>,
 }
 
 /// A server that runs.
@@ -49,6 +57,7 @@ impl Machine {
         Self {
             dir: TempDir::new().unwrap(),
             kind,
+            database: (kind == Kind::Postgres).then(|| shared().database().url),
         }
     }
 
@@ -67,6 +76,11 @@ impl Machine {
             Kind::Sqlite => {
                 let file = path.with_extension("sqlite");
                 Arc::new(SqliteStore::open(&file, SqliteOptions::default(), recorder).unwrap())
+            }
+            Kind::Postgres => {
+                let url = self.database.as_ref().unwrap();
+                let options = PostgresOptions::default();
+                Arc::new(PostgresStore::open(url, options, recorder).unwrap())
             }
         }
     }
@@ -128,6 +142,15 @@ impl Machine {
             interrupt,
             thread: Some(thread),
         })
+    }
+
+    /// Another machine with the same database.
+    pub(crate) fn beside(&self) -> Self {
+        Self {
+            dir: TempDir::new().unwrap(),
+            kind: self.kind,
+            database: self.database.clone(),
+        }
     }
 
     /// A server that has read the store.

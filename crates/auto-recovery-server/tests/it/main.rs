@@ -12,5 +12,8 @@ mod events;
 mod feed;
 mod machine;
 mod pages;
+#[path = "../../../auto-recovery-sql/tests/it/postgres_server.rs"]
+#[expect(dead_code, reason = "the store's own tests need more of it")]
+mod postgres_server;
 mod tls;
 mod tokens;

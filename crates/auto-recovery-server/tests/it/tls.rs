@@ -142,7 +142,6 @@ fn plain_http_is_told_where_to_go() {
 fn half_a_handshake_holds_no_place() {
     let secure = Secure::new();
     let server = secure.start();
-    let begin = Instant::now();
     let half: Vec<TcpStream> = (0..1100)
         .map(|number| {
             let mut stream = connect(server.address);
@@ -152,6 +151,7 @@ fn half_a_handshake_holds_no_place() {
             stream
         })
         .collect();
+    let begin = Instant::now();
     let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     assert!(secure.ask(&server, request).ends_with("ok\n"));
     assert!(

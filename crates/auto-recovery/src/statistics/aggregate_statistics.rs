@@ -27,7 +27,7 @@ pub struct AggregateStatistics {
     pub files_modified_count: u64,
     /// The files that most entries name, at most [`MOST_MODIFIED_MAX`](super::MOST_MODIFIED_MAX),
     /// and how often; the most first, then by name. For people: it is no part of the JSON.
-    #[serde(skip)]
+    #[serde(default, skip_serializing)]
     pub most_modified_files: Vec<(String, u64)>,
     /// Entries after which the tree was put back.
     pub rollback_count: u64,
