@@ -20,6 +20,7 @@ macro_rules! part {
 
 part!(parquet, "parquet", "Parquet");
 part!(postgres, "postgres", "PostgreSQL");
+part!(remote, "remote", "stores over servers");
 part!(serve, "serve", "the server");
 part!(sqlite, "sqlite", "SQLite");
 
@@ -29,12 +30,18 @@ pub(crate) const VERSION: &str = concat!(
     env!("RECOVER_COMMIT"),
     parquet!(),
     postgres!(),
+    remote!(),
     serve!(),
     sqlite!()
 );
 
 /// Says that this build has no `what`, which `feature` brings, and the way out.
-#[cfg(not(all(feature = "parquet", feature = "postgres", feature = "sqlite")))]
+#[cfg(not(all(
+    feature = "parquet",
+    feature = "postgres",
+    feature = "remote",
+    feature = "sqlite"
+)))]
 pub(crate) fn lacks(what: &str, feature: &str) -> String {
     format!("this build has no {what}: install recover with its feature `{feature}`")
 }
@@ -48,6 +55,7 @@ mod tests {
         let parts = [
             (cfg!(feature = "parquet"), "Parquet"),
             (cfg!(feature = "postgres"), "PostgreSQL"),
+            (cfg!(feature = "remote"), "stores over servers"),
             (cfg!(feature = "serve"), "the server"),
             (cfg!(feature = "sqlite"), "SQLite"),
         ];

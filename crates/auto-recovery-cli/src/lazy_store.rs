@@ -9,7 +9,7 @@ use auto_recovery::Result;
 use auto_recovery::audit::encrypting::KeyStore;
 use auto_recovery::audit::sealing::SealStore;
 use auto_recovery::audit::{
-    Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
+    Appended, AuditStore, Claim, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
     ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery,
     SessionSummary, StoredEntry,
 };
@@ -138,6 +138,10 @@ impl AuditStore for LazyStore {
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
         self.store()?.remove(session_id, removal)
+    }
+
+    fn claim(&self) -> Result<Option<Box<dyn Claim>>> {
+        self.store()?.claim()
     }
 
     fn follower(&self) -> Result<Box<dyn Follower + '_>> {

@@ -2,6 +2,10 @@
 
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "remote")]
+mod remote;
+#[cfg(any(feature = "postgres", feature = "remote"))]
+mod spooling;
 
 #[cfg(feature = "serve")]
 use std::path::{Path, PathBuf};
@@ -13,6 +17,9 @@ use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 #[cfg(feature = "sqlite")]
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 
+#[cfg(feature = "remote")]
+pub(crate) use remote::options as remote_options;
+
 use crate::output::Printer;
 use crate::settings::{Setting, Settings, StoreUrl};
 
@@ -21,7 +28,7 @@ use crate::settings::{Setting, Settings, StoreUrl};
 pub(crate) fn spool_of(url: &StoreUrl, state_dir: &Path) -> Option<PathBuf> {
     match url {
         #[cfg(feature = "postgres")]
-        StoreUrl::Postgres(url) => postgres::spool(state_dir, url).ok(),
+        StoreUrl::Postgres(url) => spooling::spool(state_dir, url.place()).ok(),
         _ => {
             let _no_other_has_one = state_dir;
             None
@@ -38,7 +45,7 @@ pub(crate) fn open(
     store: &Setting<StoreUrl>,
     recorder: Arc<Recorder>,
     #[cfg_attr(
-        not(feature = "postgres"),
+        not(any(feature = "postgres", feature = "remote")),
         expect(unused_variables, reason = "files have nothing to tell")
     )]
     printer: &Printer,
@@ -60,5 +67,7 @@ pub(crate) fn open(
         }
         #[cfg(feature = "postgres")]
         StoreUrl::Postgres(url) => postgres::open(settings, url, recorder, printer),
+        #[cfg(feature = "remote")]
+        StoreUrl::Remote(address) => remote::open(settings, address, recorder, printer),
     }
 }

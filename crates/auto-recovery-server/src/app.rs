@@ -15,7 +15,7 @@ use axum::http::StatusCode;
 use tokio::sync::{Semaphore, watch};
 
 use crate::feed::{Database, Following, Standing};
-use crate::http::{Access, Problem};
+use crate::http::{Access, AllNeeds, Problem};
 use crate::leftovers::Leftovers;
 use crate::otlp::Sent;
 
@@ -23,16 +23,19 @@ use crate::otlp::Sent;
 const STORE_CALLS_MAX: usize = 8;
 const EXPORTS_MAX: usize = 4;
 
-/// Streams at once.
-pub(crate) const STREAMS_MAX: usize = 512;
+/// Trails and journals that are read whole at once, each by a thread of its own.
+const READINGS_MAX: usize = 32;
 
 /// What the handlers share.
 pub(crate) struct App {
     pub(crate) following: Arc<Following>,
     pub(crate) access: Access,
+    pub(crate) needs: AllNeeds,
     pub(crate) host: Arc<dyn Host>,
     /// What sessions left beside their record.
     pub(crate) leftovers: Arc<dyn Leftovers>,
+    /// This machine, as the journal names it.
+    pub(crate) host_name: Option<String>,
     /// Names of ours besides `localhost` and addresses.
     pub(crate) names: BTreeSet<String>,
     /// Whether browsers reach us over TLS.
@@ -42,7 +45,11 @@ pub(crate) struct App {
     /// What is watched for: names, and what each looks for.
     pub(crate) rules: Vec<(String, &'static str)>,
     pub(crate) streams: Arc<Semaphore>,
+    /// Streams at once.
+    pub(crate) streams_max: usize,
     pub(crate) exports: Arc<Semaphore>,
+    /// Readers of whole trails, and of the journal.
+    pub(crate) readings: Arc<Semaphore>,
     /// Held by whoever looks whether entries are there and adds those that are not.
     pub(crate) ingests: Arc<tokio::sync::Mutex<()>>,
     /// What masks the texts of pages.
@@ -56,23 +63,29 @@ impl App {
     /// The handlers of a server that ends with `shutdown`.
     pub(crate) fn new(
         following: Arc<Following>,
-        access: Access,
+        (access, needs): (Access, AllNeeds),
         leftovers: Arc<dyn Leftovers>,
+        host_name: Option<String>,
         (names, is_secure): (BTreeSet<String>, bool),
+        streams_max: usize,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         Self {
             leftovers,
+            host_name,
             host: Arc::clone(&following.host),
             redactor: Arc::new(Redactor::new(redaction_key(&*following.host))),
             following,
             access,
+            needs,
             names,
             is_secure,
             shutdown,
             rules: Vec::new(),
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            streams: Arc::new(Semaphore::new(streams_max)),
+            streams_max,
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            readings: Arc::new(Semaphore::new(READINGS_MAX)),
             ingests: Arc::default(),
             calls: Semaphore::new(STORE_CALLS_MAX),
             sent: None,

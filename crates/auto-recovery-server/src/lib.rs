@@ -19,6 +19,7 @@ mod metrics;
 mod otlp;
 mod outbound;
 mod pages;
+mod routes;
 mod server;
 
 pub use alerts::{
@@ -28,8 +29,8 @@ pub use alerts::{
 };
 #[cfg(feature = "smtp")]
 pub use alerts::{Mail, MailTls};
-pub use http::serve;
+pub use http::{Scope, Tls, TokenFacts, Tokens, serve};
 pub use leftovers::Leftovers;
 pub use otlp::OtlpOptions;
 pub use outbound::OutboundUrl;
-pub use server::{Server, ServerOptions, router};
+pub use server::{Server, ServerOptions, TlsFiles, router};

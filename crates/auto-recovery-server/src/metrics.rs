@@ -80,7 +80,7 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
         }
     }
     let is_current = f64::from(u8::from(app.standing() == Standing::Current));
-    let clients = crate::app::STREAMS_MAX - app.streams.available_permits();
+    let clients = app.streams_max - app.streams.available_permits();
     let version = env!("CARGO_PKG_VERSION");
     let gauges = [
         (

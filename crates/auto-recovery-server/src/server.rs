@@ -10,24 +10,29 @@ use std::time::Duration;
 use auto_recovery::audit::AuditStore;
 use auto_recovery::host::{Host, Wait};
 use auto_recovery::{Error, ErrorKind, Result};
-use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::alerts::{Alerting, Watch};
 use crate::app::App;
-use crate::feed::{Database, Following, Standing, follow};
-use crate::http::{self, Access, guard};
+use crate::feed::{Database, Following, Standing, follow, new_feed_id};
+use crate::http::{self, Access, Tls, guard};
 use crate::leftovers::Leftovers;
 use crate::otlp::{Exporter, OtlpOptions};
-use crate::{api, health, live, metrics, pages};
+use crate::{api, routes};
 
 /// Threads that answer. What blocks has threads of its own.
 const WORKERS: usize = 2;
 
 /// The time that threads which block have to end with the server.
 const LATE: Duration = Duration::from_millis(100);
+
+/// Streams at once, where nothing else is said.
+const STREAMS_MAX: usize = 512;
+
+/// Connections at once beside those of streams.
+const CONNECTIONS_MAX: usize = 512;
 
 /// How a server is to be.
 #[derive(Clone, Debug, Default)]
@@ -37,17 +42,33 @@ pub struct ServerOptions {
     /// The file with its token, which is made where there is none. Without one, a token is made
     /// once, told once, and kept as a hash.
     pub token_file: Option<PathBuf>,
+    /// The files with its certificates and their private key, if it is to have TLS.
+    pub tls: Option<TlsFiles>,
     /// The address under which browsers reach it, if not its own: `https://recover.example.org`.
     pub public_url: Option<String>,
     /// Where traces and logs go, if anywhere.
     pub otlp: Option<OtlpOptions>,
     /// What is watched for and who is told.
     pub alerting: Alerting,
+    /// Streams at once; 512 where nothing is said.
+    pub streams_max: Option<usize>,
+    /// This machine, as the journal is to name it where a hold or a release is recorded.
+    pub host_name: Option<String>,
+}
+
+/// PEM files for TLS.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The chain of certificates, the server's own first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// A server over a store.
 pub struct Server {
     app: Arc<App>,
+    tls: Option<Tls>,
     shutdown: watch::Sender<bool>,
     new_token: Option<String>,
     exporter: Option<Exporter>,
@@ -70,9 +91,23 @@ impl Server {
             Some(url) => public_name(url)?,
             None => (BTreeSet::new(), false),
         };
-        let id = format!("{:08x}", host.random() >> 32);
+        let tls = options.tls.as_ref();
+        let tls = tls.map(|files| Tls::open(&files.certificate, &files.key));
+        let tls = tls.transpose()?;
+        let (names, is_https) = called;
+        if tls.is_some() && options.public_url.is_some() && !is_https {
+            let text = "a server with TLS is not reached over http: write https in its public URL";
+            return Err(Error::new(ErrorKind::InvalidInput, text));
+        }
+        let called = (names, is_https || tls.is_some());
+        let id = new_feed_id(&*host);
         let feed = Arc::new(Database::open(&options.state_dir, &store.url(), &id)?);
         let token_file = options.token_file.as_deref();
+        // A store that is away is followed once it is back, by whoever comes first.
+        let claim = match store.claim() {
+            Err(error) if error.kind() == ErrorKind::Unreachable => None,
+            claim => claim?,
+        };
         let (access, new_token) = Access::open(Arc::clone(&feed), Arc::clone(&host), token_file)?;
         let (_, newest) = feed.bounds()?;
         let following = Following {
@@ -82,6 +117,7 @@ impl Server {
             newest: watch::Sender::new(newest),
             standing: Mutex::new(Standing::default()),
             seen_at: Mutex::default(),
+            claim: Mutex::new(claim),
             is_over: AtomicBool::new(false),
         };
         let (shutdown, is_over) = watch::channel(false);
@@ -106,10 +142,20 @@ impl Server {
         };
         let rules = options.alerting.rules.iter();
         let rules = rules.map(|rule| (rule.name.clone(), rule.check.as_str()));
-        let mut app = App::new(following, access, leftovers, called, is_over).sending(sent);
+        let app = App::new(
+            following,
+            (access, routes::needs()),
+            leftovers,
+            options.host_name.clone(),
+            called,
+            options.streams_max.unwrap_or(STREAMS_MAX),
+            is_over,
+        );
+        let mut app = app.sending(sent);
         app.rules = rules.collect();
         Ok(Self {
             app: Arc::new(app),
+            tls,
             shutdown,
             new_token,
             exporter,
@@ -120,6 +166,12 @@ impl Server {
     /// The token that was made because there was none: nobody will be told it again.
     pub fn new_token(&self) -> Option<&str> {
         self.new_token.as_deref()
+    }
+
+    /// Its own URL where it listens on `address`.
+    pub fn url(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{address}")
     }
 
     /// The path that logs a browser in, once within a minute.
@@ -153,6 +205,8 @@ impl Server {
         if let Some(exporter) = self.exporter.take() {
             std::thread::spawn(move || exporter.run());
         }
+        let tls = self.tls.clone();
+        let connections_max = self.app.streams_max.saturating_add(CONNECTIONS_MAX);
         let following = &*self.app.following;
         std::thread::scope(|scope| {
             scope.spawn(|| follow(following));
@@ -163,7 +217,7 @@ impl Server {
                 while following.host.sleep(Duration::from_secs(3600)) == Wait::Elapsed {}
                 self.shutdown.send_replace(true);
             });
-            runtime.block_on(http::serve(listener, router, is_over));
+            runtime.block_on(http::serve(listener, tls, router, connections_max, is_over));
             following.is_over.store(true, Ordering::SeqCst);
             runtime.shutdown_timeout(LATE);
         });
@@ -193,52 +247,9 @@ fn public_name(url: &str) -> Result<(BTreeSet<String>, bool)> {
 /// All that `server` answers.
 pub fn router(server: &Server) -> Router {
     let app = Arc::clone(&server.app);
-    let mut router = Router::new();
-    for (path, methods) in for_programs() {
-        router = router.route(path, methods);
-    }
-    let pages = Router::new()
-        .route("/", get(pages::overview))
-        .route("/sessions", get(pages::sessions))
-        .route("/sessions/{id}", get(pages::session))
-        .route("/failures", get(pages::failures))
-        .route("/failures/{kind}", get(pages::failure))
-        .route("/stats", get(pages::stats))
-        .route("/live", get(pages::live))
-        .route("/alerts", get(pages::alerts))
-        .route("/about", get(pages::about))
-        .layer(middleware::from_fn(pages::in_view));
-    router
-        .merge(pages)
-        .route("/login", get(http::login_form).post(http::login))
-        .route("/logout", post(http::leave))
-        .route("/assets/style.css", get(pages::style))
-        .route("/assets/{name}", get(pages::script))
+    routes::router()
         .fallback(api::nothing)
         .method_not_allowed_fallback(api::no_such_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard))
         .with_state(app)
-}
-
-/// The paths for programs, as `openapi.json` describes them.
-fn for_programs() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
-    vec![
-        ("/api/v1/events", get(live::events)),
-        ("/api/v1/sessions", get(api::sessions)),
-        ("/api/v1/sessions/{id}", get(api::session)),
-        ("/api/v1/sessions/{id}/entries", get(api::entries_of)),
-        ("/api/v1/sessions/{id}/journal", get(api::journal_of)),
-        ("/api/v1/sessions/{id}/statistics", get(api::statistics_of)),
-        ("/api/v1/stats", get(api::stats)),
-        ("/api/v1/failures", get(api::failures)),
-        ("/api/v1/export", get(api::export)),
-        ("/api/v1/alerts", get(api::alerts)),
-        ("/api/v1/deliveries", get(api::told)),
-        ("/api/v1/heartbeats/{name}", post(api::heartbeat)),
-        ("/api/v1/entries", post(api::ingest)),
-        ("/openapi.json", get(api::document)),
-        ("/metrics", get(metrics::metrics)),
-        ("/healthz", get(health::health)),
-        ("/readyz", get(health::readiness)),
-    ]
 }

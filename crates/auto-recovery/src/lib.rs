@@ -90,6 +90,7 @@ pub mod redaction;
 pub mod report;
 pub mod retention;
 pub mod run;
+pub mod spool;
 pub mod statistics;
 pub mod strategy;
 #[cfg(feature = "testing")]

@@ -96,3 +96,9 @@ pub(crate) fn label(text: &str) -> Result<String, String> {
         )),
     }
 }
+
+/// The server at the URL `text`.
+#[cfg(feature = "remote")]
+pub(super) fn server(text: &str) -> Result<auto_recovery_remote::Address, String> {
+    auto_recovery_remote::Address::parse(text).map_err(|error| error.chain())
+}

@@ -17,6 +17,8 @@ mod run;
 mod seal;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "serve")]
+mod serve_token;
 mod top;
 mod trail;
 mod value;
@@ -35,6 +37,8 @@ pub(crate) use run::{OutcomeArgs, Profile, RunArgs, StrategyArgs, TimingArgs, Tr
 pub(crate) use seal::{AccessArgs, KeyArgs, KeyCommand, ProofArgs, Required, SealArgs, VerifyArgs};
 #[cfg(feature = "serve")]
 pub(crate) use serve::ServeArgs;
+#[cfg(feature = "serve")]
+pub(crate) use serve_token::{ScopeArgs, ServeCommand, TokenArgs, TokenCommand};
 pub(crate) use top::{Cli, Command, is_run, options_of_run, wrapped_command_at};
 pub(crate) use trail::{
     ExportArgs, HistoryArgs, ReportArgs, SessionsArgs, ShowArgs, StatsArgs, TailArgs,

@@ -32,8 +32,8 @@ exits with 0, 1 when what was asked for is not there, 2 for a mistake in the com
 configuration, 125 when recover itself failed; `verify` and `proof` with 3 when nothing is known to
 have changed and that cannot be proved.
 
-Environment: RECOVER_STORE, RECOVER_STATE_DIR, RECOVER_CONFIG and RECOVER_DURABILITY; PAGER, NO_COLOR
-and CLICOLOR_FORCE.
+Environment: RECOVER_STORE, RECOVER_STATE_DIR, RECOVER_CONFIG, RECOVER_DURABILITY, RECOVER_TOKEN and
+SSL_CERT_FILE; PAGER, NO_COLOR and CLICOLOR_FORCE.
 
 Files: `recover.toml` in the workspace (see `recover help trust` for one that others could have
 written), then `recover/config.toml` in $XDG_CONFIG_HOME (~/.config). `recover config` prints every

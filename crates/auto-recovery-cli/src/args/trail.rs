@@ -283,7 +283,8 @@ const TAIL_EXAMPLES: &str = "\
 Examples:
   recover tail                          the last 10 attempts of the store
   recover tail -f --project shop        and those of that project as they come
-  recover tail -f --json | jq .error_type";
+  recover tail -f --json | jq .error_type
+  recover tail -f --server https://recover.example.org     those of a server elsewhere";
 
 /// Show the last attempts of the store and, with -f, those that come
 ///
@@ -313,4 +314,13 @@ pub(crate) struct TailArgs {
     /// Only those of sessions of this project
     #[arg(long, value_name = "NAME", conflicts_with = "session")]
     pub(crate) project: Option<String>,
+
+    /// Those of the server at this URL, in the order in which it came to know them
+    ///
+    /// RECOVER_TOKEN, or the file that `remote.token_file` names, has the token for it. When the
+    /// connection is lost it is made again; nothing is missed and nothing is shown twice. A session
+    /// is named whole.
+    #[cfg(feature = "remote")]
+    #[arg(long, value_name = "URL", value_parser = check::server)]
+    pub(crate) server: Option<auto_recovery_remote::Address>,
 }

@@ -1,6 +1,6 @@
 //! `recover config`: every setting and where its value comes from.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use auto_recovery::Result;
@@ -13,9 +13,9 @@ use crate::exit::Exit;
 use crate::output::{Column, Table};
 use crate::settings::{
     AlertSettings, EncryptionSettings, FixerSetting, OtlpSettings, Policy, PolicyLayer, Project,
-    RecipeChange, RecipeSetting, RedactSettings, RetentionSettings, RollbackTarget, RuleSetting,
-    RunSettings, Setting, Settings, StrategyCommand, Trusted, Unread, Untrusted, durability_name,
-    human_size,
+    RecipeChange, RecipeSetting, RedactSettings, RemoteSettings, RetentionSettings, RollbackTarget,
+    RuleSetting, RunSettings, Setting, Settings, StrategyCommand, Trusted, Unread, Untrusted,
+    durability_name, human_size,
 };
 
 /// A setting as it is shown.
@@ -63,6 +63,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         otlp,
         redact,
         encryption,
+        remote,
         color,
         run,
         project,
@@ -96,6 +97,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
     push_otlp(&mut rows, otlp);
     push_redact(&mut rows, redact);
     push_encryption(&mut rows, encryption);
+    push_remote(&mut rows, remote);
     push_run(&mut rows, run);
     let list = Trusted::of(&state_dir.value);
     rows.extend(
@@ -265,6 +267,27 @@ fn push_encryption(rows: &mut Vec<Row>, encryption: &EncryptionSettings) {
             identity_command,
             |command| json!(command.to_string()),
         ));
+    }
+}
+
+fn push_remote(rows: &mut Vec<Row>, remote: &RemoteSettings) {
+    let RemoteSettings {
+        token,
+        token_file,
+        certificates,
+    } = remote;
+    if token.is_some() {
+        rows.push(optional_row("remote.token", token, |token| {
+            // Its length tells whether it was copied whole.
+            json!(format!("*** ({} characters)", token.expose().len()))
+        }));
+    }
+    let show = |path: &PathBuf| json!(path.display().to_string());
+    if token_file.is_some() {
+        rows.push(optional_row("remote.token_file", token_file, show));
+    }
+    if certificates.is_some() {
+        rows.push(optional_row("remote.certificates", certificates, show));
     }
 }
 

@@ -40,6 +40,8 @@ mod run;
 mod seal;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "serve")]
+mod serve_token;
 mod session;
 mod session_keys;
 mod sessions;
@@ -51,6 +53,8 @@ mod stats;
 mod stats_of_all;
 mod stats_text;
 mod tail;
+#[cfg(feature = "remote")]
+mod tail_server;
 mod transfer;
 mod trust;
 mod verify;

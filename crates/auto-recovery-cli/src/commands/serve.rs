@@ -4,72 +4,131 @@ use std::io::{self, IsTerminal as _};
 use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use auto_recovery::audit::AuditStore;
 use auto_recovery::audit::encrypting::{OpenedStore, Opener, Unopened};
+use auto_recovery::audit::{AuditStore, Removed};
 use auto_recovery::files::{Links, read_small};
+use auto_recovery::host::Wait;
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::process::Signals;
 use auto_recovery::report::Kept;
 use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, Result};
-use auto_recovery_server::{Leftovers, OtlpOptions, OutboundUrl, Server, ServerOptions};
+use auto_recovery_server::{Leftovers, OtlpOptions, OutboundUrl, Server, ServerOptions, TlsFiles};
 
-use crate::args::ServeArgs;
+use crate::args::{ServeArgs, ServeCommand};
+use crate::artifacts;
+use crate::commands::around::Around;
 use crate::commands::kept::KeptOnDisk;
+use crate::commands::{prune_by_itself, serve_token};
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::identity;
 use crate::output::Printer;
 use crate::settings::OtlpSettings;
+#[cfg(feature = "remote")]
+use crate::settings::StoreUrl;
 
 /// The longest file with headers.
 const HEADERS_BYTES_MAX: u64 = 16 * 1024;
 
+/// How often it is looked whether the rules of retention are due.
+const LOOK_AT_RULES: Duration = Duration::from_secs(15 * 60);
+
 /// What sessions left in our own state.
-struct OnDisk(Place, Arc<Opener>);
+struct OnDisk {
+    context: Arc<Context>,
+    place: Place,
+    opener: Arc<Opener>,
+    store: Arc<dyn AuditStore>,
+}
 
 impl Leftovers for OnDisk {
     fn of(&self, session_id: &str, take: &mut dyn FnMut(&dyn Kept) -> Result<()>) -> Result<()> {
-        take(&KeptOnDisk::of((&self.0, &self.1), session_id)?)
+        take(&KeptOnDisk::of((&self.place, &self.opener), session_id)?)
+    }
+
+    fn clearing(
+        &self,
+        session_id: &str,
+        remove: &mut dyn FnMut() -> Result<Removed>,
+    ) -> Result<Removed> {
+        let context = &*self.context;
+        let seals = Around::begin(context, &self.store, &[session_id]);
+        let state_dir = &context.settings.state_dir.value;
+        artifacts::remove(state_dir, session_id, &context.host)?;
+        let encryption = context.encryption.as_deref();
+        artifacts::remove_from_memory(encryption, self.store.keys()?, session_id)?;
+        let removed = remove()?;
+        seals.end();
+        Ok(removed)
     }
 }
 
-/// Serves until it is told to end.
+/// Serves until it is told to end, or does what else `args` ask for.
 ///
 /// # Errors
 /// If it cannot listen, or another serves the same store.
 pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
     let ServeArgs {
+        what,
         listen,
         token_file,
+        tls_cert,
+        tls_key,
         public_url,
+        streams_max,
         behind_proxy,
     } = args;
-    if !listen.ip().is_loopback() && !behind_proxy {
+    if let Some(ServeCommand::Token(args)) = what {
+        return serve_token::token(&context, args);
+    }
+    let tls = tls_cert.zip(tls_key);
+    let tls = tls.map(|(certificate, key)| TlsFiles { certificate, key });
+    #[cfg(feature = "remote")]
+    if let StoreUrl::Remote(address) = &context.settings.store.value {
+        let text = format!("{address} is a server already: start one where its store is");
+        return Err(Error::new(ErrorKind::InvalidInput, text));
+    }
+    if !listen.ip().is_loopback() && !behind_proxy && tls.is_none() {
         let text = format!(
-            "{listen} is reached by others and this server has no TLS: put a proxy that has before \
-             it and say --behind-proxy, or listen on 127.0.0.1"
+            "{listen} is reached by others and this server has no TLS: give it --tls-cert and \
+             --tls-key, or put a proxy that has TLS before it and say --behind-proxy, or listen on \
+             127.0.0.1"
         );
         return Err(Error::new(ErrorKind::InvalidInput, text));
     }
     let interrupt = Arc::new(Interrupt::new()?);
-    let context = &context.interrupted_by(Arc::clone(&interrupt));
+    let context = Arc::new(context.interrupted_by(Arc::clone(&interrupt)));
     let _to_the_end = ManuallyDrop::new(Signals::install(interrupt)?);
     let options = ServerOptions {
         state_dir: context.settings.state_dir.value.clone(),
         token_file,
         alerting: context.alerting(public_url.as_deref())?,
-        public_url: public_url.clone(),
         otlp: otlp(&context.settings.otlp)?,
+        tls,
+        streams_max: usize::try_from(streams_max).ok(),
+        public_url: public_url.clone(),
+        host_name: identity::session_started(&context.settings, None).host,
     };
     // What is encrypted stays closed: the server keeps what it reads in rows of its own.
     let closed = Unopened::Words(context.settings.encryption.words());
     let opener = Arc::new(Opener::none().showing(closed));
+    let own = context.store()?;
     let store: Arc<dyn AuditStore> =
-        Arc::new(OpenedStore::new(context.store()?, Arc::clone(&opener)));
-    let leftovers = OnDisk(context.place_of(Ok(Arc::clone(&store)))?, opener);
+        Arc::new(OpenedStore::new(Arc::clone(&own), Arc::clone(&opener)));
+    let leftovers = OnDisk {
+        context: Arc::clone(&context),
+        place: context.place_of(Ok(Arc::clone(&store)))?,
+        opener,
+        store: own,
+    };
     let host = Arc::clone(&context.host);
     let server = Server::open(store, Arc::new(leftovers), host, &options)?;
+    let of_rules = Arc::clone(&context);
+    // Nobody waits for it in the end: a removal that is cut off is taken up by whoever comes next.
+    std::thread::spawn(move || prune_daily(&of_rules));
     server.run(listen, |server, address| {
         tell(&context.printer, server, address, public_url.as_deref());
     })?;
@@ -112,9 +171,19 @@ fn otlp(settings: &OtlpSettings) -> Result<Option<OtlpOptions>> {
     }))
 }
 
+/// Applies the rules of retention as a recovery does: at most once a day, whoever comes first.
+fn prune_daily(context: &Context) {
+    loop {
+        prune_by_itself(context);
+        if context.host.sleep(LOOK_AT_RULES) == Wait::Interrupted {
+            return;
+        }
+    }
+}
+
 /// Says where it listens and, to a person, how to come in.
 fn tell(printer: &Printer, server: &Server, address: SocketAddr, public_url: Option<&str>) {
-    let own = format!("http://{address}");
+    let own = server.url(address);
     printer.program_lines(&format!("listening on {own}\n"));
     if let Some(token) = server.new_token() {
         printer.program_lines(&format!("token, which is told this once: {token}\n"));

@@ -14,6 +14,8 @@ use auto_recovery::{RecoveryAuditEntry, Result};
 
 use crate::args::TailArgs;
 use crate::commands::session::{existing, facts};
+#[cfg(feature = "remote")]
+use crate::commands::tail_server::{Asked, tail_server};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Escapes, Printer, escape_text, stdout_error};
@@ -53,7 +55,21 @@ pub(crate) fn tail(context: &Context, args: TailArgs) -> Result<Exit> {
         number,
         session,
         project,
+        #[cfg(feature = "remote")]
+        server,
     } = args;
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    #[cfg(feature = "remote")]
+    if let Some(server) = server {
+        let asked = Asked {
+            server,
+            session,
+            project,
+            number,
+            follow,
+        };
+        return tail_server(context, asked);
+    }
     let store = &*context.readable_store(context.unopened())?;
     let session = session.map(|typed| existing(store, &typed)).transpose()?;
     let mut tail = Tail {
@@ -68,7 +84,6 @@ pub(crate) fn tail(context: &Context, args: TailArgs) -> Result<Exit> {
     if follow {
         follower.wait(Duration::ZERO)?;
     }
-    let number = usize::try_from(number).unwrap_or(usize::MAX);
     tail.tell_last(number)?;
     if !follow {
         return Ok(Exit::OK);
@@ -132,7 +147,7 @@ impl Tail<'_> {
         let from = last.len().saturating_sub(number);
         for entry in &last[from..] {
             let project = self.projects.get(&entry.session_id).cloned().flatten();
-            self.tell(entry, project.as_deref(), &entry.to_json())?;
+            tell_attempt(self.printer, entry, project.as_deref(), &entry.to_json())?;
         }
         Ok(())
     }
@@ -144,13 +159,13 @@ impl Tail<'_> {
         }
         let project = self.projects.get(id).cloned().flatten();
         loop {
-            let (this, old) = (&*self, &mut told.old);
+            let (printer, old) = (self.printer, &mut told.old);
             let mut visit = |stored: StoredEntry<'_>| {
                 if *old > 0 {
                     *old -= 1;
                     return Ok(());
                 }
-                this.tell(&stored.entry(), project.as_deref(), &stored.json())
+                tell_attempt(printer, &stored.entry(), project.as_deref(), &stored.json())
             };
             match self.store.read_after(id, &mut told.seen, &mut visit)? {
                 // What is there now is another trail.
@@ -174,23 +189,32 @@ impl Tail<'_> {
         let project = self.projects.get(id).and_then(Option::as_deref);
         Ok(self.project.is_none() || self.project.as_deref() == project)
     }
+}
 
-    fn tell(&self, entry: &RecoveryAuditEntry, project: Option<&str>, json: &str) -> Result<()> {
-        if self.printer.json {
-            return self.printer.data(Escapes::Json, |out| {
-                writeln!(out, "{json}").map_err(stdout_error)
-            });
-        }
-        let line = format!(
-            "{}  {}  {}  attempt {}, {}: {}: {}",
-            entry.timestamp,
-            session_id::short(&entry.session_id),
-            project.unwrap_or("—"),
-            entry.attempt_number,
-            entry.strategy,
-            wording::result(entry.success, entry.rollback_performed),
-            entry.error_type,
-        );
-        self.printer.text(&format!("{}\n", escape_text(&line)))
+/// Tells one attempt, which is `json` as it is stored.
+///
+/// # Errors
+/// If stdout cannot be written.
+pub(super) fn tell_attempt(
+    printer: &Printer,
+    entry: &RecoveryAuditEntry,
+    project: Option<&str>,
+    json: &str,
+) -> Result<()> {
+    if printer.json {
+        return printer.data(Escapes::Json, |out| {
+            writeln!(out, "{json}").map_err(stdout_error)
+        });
     }
+    let line = format!(
+        "{}  {}  {}  attempt {}, {}: {}: {}",
+        entry.timestamp,
+        session_id::short(&entry.session_id),
+        project.unwrap_or("—"),
+        entry.attempt_number,
+        entry.strategy,
+        wording::result(entry.success, entry.rollback_performed),
+        entry.error_type,
+    );
+    printer.text(&format!("{}\n", escape_text(&line)))
 }

@@ -1,6 +1,6 @@
 //! The environment, read once and handed on as a value.
 //!
-//! Settings come from five variables only; the rest are facts about the user and the terminal. This
+//! Settings come from seven variables only; the rest are facts about the user and the terminal. This
 //! is the only room of the product that reads the environment.
 
 use std::env;
@@ -13,6 +13,7 @@ use auto_recovery::run::login_dir;
 use rustix::process::{geteuid, getuid};
 
 use crate::output::ColorWish;
+use crate::settings::SecretText;
 
 /// The longest list of users that is read: 16 MiB, some 200,000.
 const LIST_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -28,6 +29,10 @@ pub(crate) struct Environment {
     pub(crate) config: Option<PathBuf>,
     /// RECOVER_DURABILITY.
     pub(crate) durability: Option<OsString>,
+    /// RECOVER_TOKEN: what proves to a server who we are.
+    pub(crate) token: Option<SecretText>,
+    /// SSL_CERT_FILE: the certificates that are trusted where a URL names none.
+    pub(crate) ssl_cert_file: Option<PathBuf>,
     /// NO_COLOR, CLICOLOR_FORCE and TERM: what is wished of colours.
     pub(crate) color: ColorWish,
     /// PAGER: what shows long output; an empty one is set, too.
@@ -83,6 +88,8 @@ impl Environment {
             state_dir: variable("RECOVER_STATE_DIR").map(PathBuf::from),
             config: variable("RECOVER_CONFIG").map(PathBuf::from),
             durability: variable("RECOVER_DURABILITY"),
+            token: text("RECOVER_TOKEN").map(SecretText::new),
+            ssl_cert_file: absolute("SSL_CERT_FILE"),
             color: ColorWish {
                 refused: variable("NO_COLOR").is_some(),
                 forced: variable("CLICOLOR_FORCE").is_some_and(|value| value != "0"),

@@ -18,8 +18,8 @@ use crate::settings::section::{Section, complaint};
 use crate::settings::value::{absolute_path, parse_durability};
 use crate::settings::{
     AlertSettings, EncryptionSettings, FixerSetting, OnAuditFailure, OnLeftover, OtlpSettings,
-    RecipeSetting, RedactSettings, RetentionSettings, RollbackTarget, RuleSetting, SealWhen,
-    Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
+    RecipeSetting, RedactSettings, RemoteSettings, RetentionSettings, RollbackTarget, RuleSetting,
+    SealWhen, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -34,6 +34,7 @@ pub(crate) struct Layer {
     pub(crate) encryption: EncryptionSettings,
     pub(crate) alerts: AlertSettings,
     pub(crate) otlp: OtlpSettings,
+    pub(crate) remote: RemoteSettings,
     pub(crate) seal_when: Option<Setting<SealWhen>>,
     pub(crate) seal_publish: Option<Setting<StrategyCommand>>,
     pub(crate) policy: PolicyLayer,
@@ -77,7 +78,7 @@ pub(crate) struct PolicyLayer {
 }
 
 /// What a project cannot say.
-const USERS_ALONE: [&str; 12] = [
+const USERS_ALONE: [&str; 13] = [
     "store",
     "state_dir",
     "durability",
@@ -90,6 +91,7 @@ const USERS_ALONE: [&str; 12] = [
     "otlp",
     "alert",
     "notify",
+    "remote",
 ];
 
 impl Layer {
@@ -111,6 +113,7 @@ impl Layer {
                 alerts: AlertSettings::of_user(root)?,
                 otlp: OtlpSettings::of_user(root)?,
                 redact: RedactSettings::of_user(root)?,
+                remote: RemoteSettings::of_user(root)?,
                 seal_when,
                 seal_publish,
                 fixers: read_fixers(root)?,
@@ -132,6 +135,7 @@ impl Layer {
             store: store.map(|store| relative_to(&file.path, store)),
             state_dir: root.parsed("state_dir", absolute_path).ok().flatten(),
             encryption: EncryptionSettings::of_user(&mut root, None).unwrap_or_default(),
+            remote: RemoteSettings::of_user(&mut root).unwrap_or_default(),
             ..Self::default()
         }
     }
@@ -175,6 +179,7 @@ impl Layer {
             otlp: OtlpSettings::default(),
             redact: RedactSettings::default(),
             encryption: EncryptionSettings::default(),
+            remote: RemoteSettings::default(),
             seal_when: None,
             seal_publish: None,
             policy: PolicyLayer::read(root)?,

@@ -15,8 +15,8 @@ use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
     AlertSettings, Doubt, EncryptionSettings, Environment, GithubFiles, Layer, Mistakes, Origin,
-    OtlpSettings, Project, RedactSettings, RetentionSettings, RunSettings, Setting, SourceFile,
-    Sources, StoreUrl, Trusted, Unread, Untrusted, sha256,
+    OtlpSettings, Project, RedactSettings, RemoteSettings, RetentionSettings, RunSettings, Setting,
+    SourceFile, Sources, StoreUrl, Trusted, Unread, Untrusted, sha256,
 };
 
 /// Every setting, resolved.
@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) redact: RedactSettings,
     /// To whose keys private texts are encrypted, and what opens them.
     pub(crate) encryption: EncryptionSettings,
+    /// What proves who we are to a server, and it to us.
+    pub(crate) remote: RemoteSettings,
     /// Whether colours may be used where a terminal shows them.
     pub(crate) color: Setting<bool>,
     /// Settings of a run.
@@ -132,6 +134,7 @@ impl Settings {
             otlp: top.otlp,
             redact: top.redact,
             encryption: top.encryption,
+            remote: top.remote,
             color: color_setting(*color, environment.color),
             run: RunSettings::resolve(layers),
             project,
@@ -330,6 +333,7 @@ fn from_environment(environment: &Environment) -> Result<Layer> {
             .clone()
             .map(|directory| from_variable("RECOVER_STATE_DIR", directory)),
         durability: durability.map(|value| from_variable("RECOVER_DURABILITY", value)),
+        remote: RemoteSettings::of_environment(environment),
         ..Layer::default()
     })
 }

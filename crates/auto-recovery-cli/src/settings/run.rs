@@ -420,6 +420,7 @@ impl Layer {
             otlp,
             redact,
             encryption,
+            remote,
             seal_when,
             seal_publish,
             policy,
@@ -456,6 +457,7 @@ impl Layer {
         self.otlp.lay_over(otlp);
         self.redact.lay_over(redact);
         self.encryption.lay_over(encryption);
+        self.remote.lay_over(remote);
         fill(&mut self.seal_when, seal_when);
         fill(&mut self.seal_publish, seal_publish);
         self.policy.lay_over(policy);

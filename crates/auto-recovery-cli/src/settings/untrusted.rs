@@ -59,6 +59,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         encryption: _,
         alerts: _,
         otlp: _,
+        remote: _,
         fixers: _,
         policy,
         grace,

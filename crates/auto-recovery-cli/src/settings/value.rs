@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::Durability;
 
-#[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+#[cfg(feature = "remote")]
+use auto_recovery_remote::Address;
+
+#[cfg(not(all(feature = "postgres", feature = "remote", feature = "sqlite")))]
 use crate::build;
 #[cfg(feature = "postgres")]
 use crate::settings::SecretUrl;
@@ -83,6 +86,9 @@ pub(crate) enum StoreUrl {
     /// A PostgreSQL database.
     #[cfg(feature = "postgres")]
     Postgres(SecretUrl),
+    /// The store of a server.
+    #[cfg(feature = "remote")]
+    Remote(Address),
 }
 
 impl StoreUrl {
@@ -102,7 +108,8 @@ impl StoreUrl {
                     format!("the store is no list of `key=value`: write it like {DATABASE_URL}")
                 }
                 false => format!(
-                    "the store has no scheme: write it like jsonl:DIR, sqlite:FILE or {DATABASE_URL}"
+                    "the store has no scheme: write it like jsonl:DIR, sqlite:FILE, https://HOST or \
+                     {DATABASE_URL}"
                 ),
             });
         };
@@ -111,8 +118,10 @@ impl StoreUrl {
             b"jsonl" => local_path(rest, "jsonl", "/var/lib/audit").map(Self::Jsonl),
             b"sqlite" => Self::sqlite(rest),
             b"postgres" | b"postgresql" => Self::postgres(text),
+            b"https" | b"http" => Self::remote(text),
             _ => Err(format!(
-                "there is no such kind of store: use jsonl:DIR, sqlite:FILE or {DATABASE_URL}"
+                "there is no such kind of store: use jsonl:DIR, sqlite:FILE, https://HOST or \
+                 {DATABASE_URL}"
             )),
         }
     }
@@ -146,6 +155,19 @@ impl StoreUrl {
         Err(build::lacks("PostgreSQL", "postgres"))
     }
 
+    #[cfg(feature = "remote")]
+    fn remote(url: &OsString) -> Result<Self, String> {
+        let url = url.to_str().unwrap_or_default();
+        Address::parse(url)
+            .map(Self::Remote)
+            .map_err(|error| error.chain())
+    }
+
+    #[cfg(not(feature = "remote"))]
+    fn remote(_: &OsString) -> Result<Self, String> {
+        Err(build::lacks("stores over servers", "remote"))
+    }
+
     /// As one would type it, with its password.
     pub(crate) fn typed(&self) -> OsString {
         let at = |scheme: &str, path: &Path| {
@@ -159,6 +181,8 @@ impl StoreUrl {
             Self::Sqlite(path) => at("sqlite:", path),
             #[cfg(feature = "postgres")]
             Self::Postgres(url) => url.expose().into(),
+            #[cfg(feature = "remote")]
+            Self::Remote(address) => address.to_string().into(),
         }
     }
 
@@ -170,6 +194,8 @@ impl StoreUrl {
             Self::Sqlite(path) => Some(path),
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => None,
+            #[cfg(feature = "remote")]
+            Self::Remote(_) => None,
         }
     }
 
@@ -188,6 +214,8 @@ impl StoreUrl {
                 .collect(),
             #[cfg(feature = "postgres")]
             Self::Postgres(_) => Vec::new(),
+            #[cfg(feature = "remote")]
+            Self::Remote(_) => Vec::new(),
         }
     }
 
@@ -199,6 +227,8 @@ impl StoreUrl {
             Self::Sqlite(path) => Self::Sqlite(directory.join(path)),
             #[cfg(feature = "postgres")]
             Self::Postgres(url) => Self::Postgres(url),
+            #[cfg(feature = "remote")]
+            Self::Remote(address) => Self::Remote(address),
         }
     }
 }
@@ -244,6 +274,8 @@ impl fmt::Display for StoreUrl {
             Self::Sqlite(file) => write!(f, "sqlite:{}", file.display()),
             #[cfg(feature = "postgres")]
             Self::Postgres(url) => fmt::Display::fmt(url, f),
+            #[cfg(feature = "remote")]
+            Self::Remote(address) => fmt::Display::fmt(address, f),
         }
     }
 }
@@ -265,5 +297,7 @@ mod tests {
         check(url, has, "SQLite", "sqlite");
         let (has, url) = (cfg!(feature = "postgres"), "postgres://u@h/d");
         check(url, has, "PostgreSQL", "postgres");
+        let (has, url) = (cfg!(feature = "remote"), "https://recover.example.org");
+        check(url, has, "stores over servers", "remote");
     }
 }

@@ -453,7 +453,7 @@ fn the_store_must_be_one_that_there_is() {
     for (url, says) in [
         (
             "/var/audit",
-            "the store has no scheme: write it like jsonl:DIR, sqlite:FILE or postgres://USER@HOST/DATABASE",
+            "the store has no scheme: write it like jsonl:DIR, sqlite:FILE, https://HOST or postgres://USER@HOST/DATABASE",
         ),
         (
             "jsonl:",
@@ -469,7 +469,7 @@ fn the_store_must_be_one_that_there_is() {
         ),
         (
             "mysql://me:hunt/er2@x@h/db?sslpassword=hunter2&x=1",
-            "there is no such kind of store: use jsonl:DIR, sqlite:FILE or postgres://USER@HOST/DATABASE",
+            "there is no such kind of store: use jsonl:DIR, sqlite:FILE, https://HOST or postgres://USER@HOST/DATABASE",
         ),
         (
             "postgres:db",
@@ -482,7 +482,7 @@ fn the_store_must_be_one_that_there_is() {
     }
     machine.recover(&["copy", "here", "jsonl:there"]).fails(
         2,
-        "argument FROM: the store has no scheme: write it like jsonl:DIR, sqlite:FILE or postgres://USER@HOST/DATABASE",
+        "argument FROM: the store has no scheme: write it like jsonl:DIR, sqlite:FILE, https://HOST or postgres://USER@HOST/DATABASE",
     );
     let shown = machine.recover(&["config", "--store", "postgres://me:hunter2@h/db", "-v"]);
     assert_eq!(shown.code, 0);

@@ -29,6 +29,8 @@ mod projects;
 mod read;
 mod redact;
 mod refused;
+#[cfg(all(feature = "remote", feature = "serve"))]
+mod remote;
 mod run;
 mod screens;
 mod seals;

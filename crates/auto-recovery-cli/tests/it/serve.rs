@@ -9,7 +9,7 @@ use auto_recovery::audit::{AuditStore as _, NewEntry, Recorder};
 use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::host::{Host as _, SystemHost};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
-use auto_recovery::testing::Random;
+use auto_recovery::testing::{Campaign, Found, Random, Rounds, Wrong};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -19,17 +19,22 @@ use crate::harness::Machine;
 const LONG: Duration = Duration::from_secs(30);
 
 /// A server that runs.
-struct Serving {
-    child: Child,
-    address: String,
-    token: String,
+pub(crate) struct Serving {
+    pub(crate) child: Child,
+    pub(crate) address: String,
+    pub(crate) token: String,
 }
 
 impl Serving {
-    fn start(machine: &Machine) -> Self {
+    pub(crate) fn start(machine: &Machine) -> Self {
+        Self::start_at(machine, "127.0.0.1:0")
+    }
+
+    /// The same at `address`.
+    pub(crate) fn start_at(machine: &Machine, address: &str) -> Self {
         let file = machine.home().join("token");
         let file = file.to_str().expect("UTF-8");
-        let args = ["serve", "--listen", "127.0.0.1:0", "--token-file", file];
+        let args = ["serve", "--listen", address, "--token-file", file];
         let mut child = machine.command(&args).spawn().expect("start recover");
         let mut said = BufReader::new(child.stderr.take().expect("what it says")).lines();
         let line = said.next().expect("a line").expect("text");
@@ -63,7 +68,7 @@ impl Serving {
         BufReader::new(stream)
     }
 
-    fn get(&self, path: &str) -> String {
+    pub(crate) fn get(&self, path: &str) -> String {
         let mut answer = String::new();
         self.open(path)
             .read_to_string(&mut answer)
@@ -71,7 +76,7 @@ impl Serving {
         answer
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.expect("a process"), signal).expect("sent");
     }
@@ -127,6 +132,8 @@ fn it_listens_for_others_only_where_that_was_said() {
     let machine = Machine::new();
     for (flag, value, says) in [
         ("--listen", "0.0.0.0:0", "--behind-proxy"),
+        ("--tls-cert", "cert.pem", "--tls-key"),
+        ("--tls-key", "key.pem", "--tls-cert"),
         ("--listen", "nowhere", "--listen"),
         ("--public-url", "nowhere", "no address of a server"),
     ] {
@@ -134,6 +141,74 @@ fn it_listens_for_others_only_where_that_was_said() {
         assert_eq!(refused.code, 2, "{}", refused.stderr);
         assert!(refused.stderr.contains(says), "{}", refused.stderr);
     }
+}
+
+#[test]
+fn tls_that_cannot_be_had_is_named() {
+    let machine = Machine::new();
+    let files = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+    let with = |more: &[&str]| machine.recover(&[&["serve"], &files[..], more].concat());
+    for (more, says) in [
+        (&[][..], "cert.pem is no file of PEM certificates"),
+        (&["--behind-proxy"], "--behind-proxy"),
+    ] {
+        let refused = with(more);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn tokens_are_made_listed_and_removed_while_it_runs() {
+    let machine = Machine::new();
+    let serving = Serving::start(&machine);
+    let made = machine.recover(&["serve", "token", "add", "--read", "board"]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let token = made.stdout.trim().to_owned();
+    assert!(token.starts_with("rcv_"), "{token}");
+    let theirs = Serving {
+        address: serving.address.clone(),
+        token,
+        child: serving.child,
+    };
+    assert!(theirs.get("/stats").starts_with("HTTP/1.0 200"));
+    let other = machine
+        .recover(&["serve", "token", "add", "--admin", "--json"])
+        .json();
+    assert_eq!(other["scope"], "admin");
+    let listed = machine
+        .recover(&["serve", "token", "list", "--json"])
+        .json();
+    let names: Vec<_> = listed
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
+    assert_eq!(names, [&other["name"], &"board".into()]);
+    assert!(
+        machine
+            .recover(&["serve", "token", "list"])
+            .stdout
+            .contains("board")
+    );
+    assert_eq!(
+        machine.recover(&["serve", "token", "remove", "board"]).code,
+        0
+    );
+    assert!(theirs.get("/stats").starts_with("HTTP/1.0 401"));
+    for (args, code) in [
+        (&["remove", "board"][..], 1),
+        (&["add", "x"], 2),
+        (&["add", "--read", "--write", "x"], 2),
+        (&["add", "--read", "token file"], 2),
+    ] {
+        let refused = machine.recover(&[&["serve", "token"], args].concat());
+        assert_eq!(refused.code, code, "{}", refused.stderr);
+    }
+    theirs.signal(Signal::TERM);
+    let mut child = theirs.child;
+    assert_eq!(child.wait().expect("its end").code(), Some(0));
 }
 
 #[test]
@@ -174,7 +249,12 @@ fn a_token_is_told_once_and_kept_as_a_hash() {
 
 #[test]
 fn a_server_that_is_killed_tells_everything_once() {
-    const KILLS: u64 = 25;
+    const KILLS: Rounds = Rounds {
+        ordinary: 25,
+        long: 200,
+    };
+    let campaign = Campaign::begin("38-serve-kills", "`kill -9` of `recover serve`");
+    let mut found = Found::nothing_in(KILLS.count());
     let machine = Machine::new();
     let host = SystemHost::new();
     let recorder = Recorder::new(std::sync::Arc::new(SystemHost::new()));
@@ -187,7 +267,7 @@ fn a_server_that_is_killed_tells_everything_once() {
         .expect("an event");
     let cursor = hello["at"].as_str().expect("a cursor").to_owned();
     let mut serving = Some(first);
-    for round in 0..KILLS {
+    for round in 0..KILLS.count() {
         let mut running = serving.take().unwrap_or_else(|| Serving::start(&machine));
         for number in 0..random.below(20) {
             let entry = NewEntry {
@@ -223,7 +303,12 @@ fn a_server_that_is_killed_tells_everything_once() {
             .take(stored.len())
             .map(|event| event["entry"].clone())
             .collect();
-        assert_eq!(told, stored);
+        if told != stored {
+            found.wrong(Wrong::Other, || {
+                format!("{session}: {told:?} of {stored:?}")
+            });
+        }
     }
     last.signal(Signal::TERM);
+    campaign.end(&found);
 }

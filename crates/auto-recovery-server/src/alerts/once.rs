@@ -55,6 +55,11 @@ pub fn check(
     };
     let outbound = Arc::new(Outbound::new(alerting.ca_file.as_deref())?);
     let alerting = Arc::new(alerting);
+    // Another machine that serves the store decides, and only it knows what.
+    let claim = match store.claim() {
+        Err(error) if error.kind() == ErrorKind::Unreachable => None,
+        claim => claim?,
+    };
     let following = Following {
         store,
         feed: Arc::clone(&feed),
@@ -62,6 +67,7 @@ pub fn check(
         newest: watch::Sender::new(0),
         standing: Mutex::new(Standing::default()),
         seen_at: Mutex::new(Duration::ZERO),
+        claim: Mutex::new(claim),
         is_over: AtomicBool::new(false),
     };
     following.once();

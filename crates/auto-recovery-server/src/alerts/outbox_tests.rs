@@ -129,6 +129,7 @@ impl Bench {
             host,
             newest: watch::Sender::new(0),
             standing: Mutex::new(Standing::default()),
+            claim: Mutex::new(None),
             seen_at: Mutex::default(),
             is_over: AtomicBool::new(false),
         };

@@ -19,9 +19,6 @@ const LIMIT_MAX: u64 = 1000;
 /// and the client asks on.
 const PAGES_MAX: usize = 100;
 
-/// The beginning of the name of a place in this list.
-const PREFIX: &str = "s1-";
-
 /// Which sessions are asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listing {
@@ -29,6 +26,8 @@ pub(crate) struct Listing {
     pub(crate) outcome: Option<String>,
     pub(crate) after: Option<SessionKey>,
     pub(crate) limit: usize,
+    /// Whether all is told of each that a store knows, not only what the command prints.
+    pub(crate) is_whole: bool,
 }
 
 /// What was found.
@@ -55,9 +54,10 @@ pub(crate) fn read_listing(query: &mut Query, now: SystemTime) -> Result<Listing
         )));
     }
     let after = query.take("after").map(|text| {
-        read_place(&text)
-            .ok_or_else(|| Problem::invalid("parameter `after` is no place in this list"))
+        let wrong = |()| Problem::invalid("parameter `after` is no place in this list");
+        text.parse().map_err(wrong)
     });
+    let is_whole = query.whole()?;
     Ok(Listing {
         query: SessionQuery {
             since_us: query.moment("since", now)?,
@@ -69,6 +69,7 @@ pub(crate) fn read_listing(query: &mut Query, now: SystemTime) -> Result<Listing
         outcome,
         after: after.transpose()?,
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        is_whole,
     })
 }
 
@@ -95,7 +96,7 @@ pub(crate) fn find(store: &dyn AuditStore, listing: &Listing) -> Result<Listed> 
             && listed.sessions.len() == listing.limit
         {
             let has_more = !sessions.as_slice().is_empty() || page.next.is_some();
-            listed.next = has_more.then(|| place(&SessionKey::of(last)));
+            listed.next = has_more.then(|| SessionKey::of(last).to_string());
             return Ok(listed);
         }
         match page.next {
@@ -103,7 +104,7 @@ pub(crate) fn find(store: &dyn AuditStore, listing: &Listing) -> Result<Listed> 
             None => return Ok(listed),
         }
     }
-    listed.next = after.as_ref().map(place);
+    listed.next = after.as_ref().map(ToString::to_string);
     Ok(listed)
 }
 
@@ -154,42 +155,4 @@ pub(crate) fn find_session(store: &dyn AuditStore, id: &str) -> Result<SessionSu
 fn has_outcome(session: &SessionSummary, outcome: Option<&str>) -> bool {
     let is = |name: &str| serde_json::to_value(session.outcome).is_ok_and(|value| value == name);
     outcome.is_none_or(is)
-}
-
-/// The name of the place behind `key`: letters and digits, and the order that it is of.
-fn place(key: &SessionKey) -> String {
-    let text = serde_json::to_string(key).unwrap_or_default();
-    let digits = text.bytes().map(|byte| format!("{byte:02x}"));
-    PREFIX.to_owned() + &digits.collect::<String>()
-}
-
-fn read_place(text: &str) -> Option<SessionKey> {
-    let digits = text.strip_prefix(PREFIX)?;
-    let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
-        return None;
-    };
-    let bytes = pairs.iter().map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        u8::from_str_radix(pair, 16).ok()
-    });
-    serde_json::from_slice(&bytes.collect::<Option<Vec<u8>>>()?).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_read_as_it_was_written_and_nothing_else_is() {
-        for (start_us, id) in [(Some(-1), "a b"), (None, "ä\"{}"), (Some(i64::MAX), "s")] {
-            let key = SessionKey {
-                start_us,
-                session_id: id.to_owned(),
-            };
-            assert_eq!(read_place(&place(&key)), Some(key));
-        }
-        for text in ["", "s1-", "s2-00", "s1-zz", "s1-7", "s1-7b7d", "s1-ä0"] {
-            assert_eq!(read_place(text), None, "{text}");
-        }
-    }
 }

@@ -11,7 +11,7 @@ use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted, s
 use auto_recovery::entry::LogLine;
 use auto_recovery::host::new_id;
 use auto_recovery::{Error, ErrorKind, Result};
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -43,18 +43,7 @@ pub(crate) async fn ingest(
         ..SessionStarted::default()
     };
     query.end()?;
-    let Ok(read) = tokio::time::timeout(PATIENCE, to_bytes(body, BYTES_MAX)).await else {
-        let text = "the lines came too slowly: send fewer at once";
-        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", text));
-    };
-    let Ok(bytes) = read else {
-        let text = format!("more than {BYTES_MAX} bytes, or not whole: send fewer lines at once");
-        return Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            text,
-        ));
-    };
+    let bytes = read_lines(body).await?;
     let new_session = new_id("session");
     let lines: Vec<Line> = bytes
         .split(|byte| *byte == b'\n')
@@ -75,6 +64,21 @@ pub(crate) async fn ingest(
     };
     let kind = HeaderValue::from_static("application/x-ndjson");
     Ok((status, [(header::CONTENT_TYPE, kind)], answers).into_response())
+}
+
+/// A body of lines, whole.
+///
+/// # Errors
+/// If it is too large, or comes too slowly.
+pub(super) async fn read_lines(body: Body) -> Result<Bytes, Problem> {
+    let Ok(read) = tokio::time::timeout(PATIENCE, to_bytes(body, BYTES_MAX)).await else {
+        let text = "the lines came too slowly: send fewer at once";
+        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", text));
+    };
+    read.map_err(|_| {
+        let text = format!("more than {BYTES_MAX} bytes, or not whole: send fewer lines at once");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text)
+    })
 }
 
 /// An entry, or the mistake in a line.
@@ -109,15 +113,12 @@ fn record(
     lines: Vec<Line>,
     started: &SessionStarted,
 ) -> Result<(String, bool)> {
-    let mut stored = Stored {
-        store,
-        sessions: HashMap::new(),
-    };
+    let mut stored = Stored::new(store);
     let (mut batch, mut places, mut answers) = (Vec::new(), Vec::new(), Vec::new());
     for (index, line) in lines.into_iter().enumerate() {
         match line {
             Err(why) => answers.push(json!({"line": index + 1, "error": why})),
-            Ok(new) if stored.has(&new)? => answers.push(json!({
+            Ok(new) if stored.number_of(&new, None)?.is_some() => answers.push(json!({
                 "entry_id": new.entry.entry_id,
                 "session_id": new.entry.session_id,
             })),
@@ -144,38 +145,57 @@ fn record(
     Ok((lines.collect(), is_whole))
 }
 
-/// The ids that sessions have, each with how many of its entries were not sent again yet.
-struct Stored<'s> {
+/// The entries that sessions have, to be compared with those that are sent.
+pub(super) struct Stored<'s> {
     store: &'s dyn AuditStore,
-    sessions: HashMap<String, HashMap<String, u64>>,
+    sessions: HashMap<String, HashMap<String, Same>>,
 }
 
-impl Stored<'_> {
-    /// Whether `new` is there already. Each entry that is there answers for one that is sent.
-    fn has(&mut self, new: &NewEntry) -> Result<bool> {
+/// The entries of one session that have one id.
+#[derive(Default)]
+struct Same {
+    /// Their attempt numbers, in their order.
+    numbers: Vec<u64>,
+    /// How many were sent until now.
+    sent: usize,
+}
+
+impl<'s> Stored<'s> {
+    pub(super) fn new(store: &'s dyn AuditStore) -> Self {
+        Self {
+            store,
+            sessions: HashMap::new(),
+        }
+    }
+
+    /// The attempt number of `new` if it is there already: of the entries with its session and id,
+    /// the one before which `occurrence` stand, or else as many as were sent before it.
+    pub(super) fn number_of(
+        &mut self,
+        new: &NewEntry,
+        occurrence: Option<u64>,
+    ) -> Result<Option<u64>> {
         let (session, id) = (&new.entry.session_id, &new.entry.entry_id);
         if id.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         if !self.sessions.contains_key(session) {
-            let mut ids: HashMap<String, u64> = HashMap::new();
+            let mut ids: HashMap<String, Same> = HashMap::new();
             self.store.read_trail(session, &mut |entry| {
-                *ids.entry(entry.entry_id().into_owned()).or_default() += 1;
+                let same = ids.entry(entry.entry_id().into_owned()).or_default();
+                same.numbers.push(entry.attempt_number());
                 Ok(())
             })?;
             self.sessions.insert(session.clone(), ids);
         }
-        let left = self
-            .sessions
-            .get_mut(session)
-            .and_then(|ids| ids.get_mut(id));
-        Ok(match left {
-            Some(left) if *left > 0 => {
-                *left -= 1;
-                true
-            }
-            _ => false,
-        })
+        let ids = self.sessions.entry(session.clone()).or_default();
+        let same = ids.entry(id.clone()).or_default();
+        let place = match occurrence {
+            Some(before) => usize::try_from(before).unwrap_or(usize::MAX),
+            None => same.sent,
+        };
+        same.sent += 1;
+        Ok(same.numbers.get(place).copied())
     }
 
     /// The sessions of `batch` that have not begun.

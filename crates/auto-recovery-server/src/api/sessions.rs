@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use auto_recovery::audit::{SessionHeld, SessionSummary};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use serde::Serialize;
 
 use super::answer::{json, list};
 use super::find::{find, find_session, read_listing};
@@ -20,14 +22,19 @@ pub(crate) async fn sessions(
     let mut query = Query::read(query.as_deref())?;
     let listing = read_listing(&mut query, app.host.now())?;
     query.end()?;
+    let is_whole = listing.is_whole;
     let listed = app.of_store(move |store| find(store, &listing)).await?;
-    let items: Vec<String> = listed.sessions.iter().map(text).collect();
-    let damage: Vec<String> = listed.damage.iter().map(ToString::to_string).collect();
-    let more = format!(
-        "\"next\":{},\"damage\":{}",
-        text(&listed.next),
-        text(&damage)
-    );
+    let (items, damage): (Vec<String>, String) = match is_whole {
+        true => (
+            listed.sessions.iter().map(whole).collect(),
+            text(&listed.damage),
+        ),
+        false => {
+            let damage: Vec<String> = listed.damage.iter().map(ToString::to_string).collect();
+            (listed.sessions.iter().map(text).collect(), text(&damage))
+        }
+    };
+    let more = format!("\"next\":{},\"damage\":{damage}", text(&listed.next));
     Ok(json(&headers, list(&items, &more)))
 }
 
@@ -39,6 +46,24 @@ pub(crate) async fn session(
 ) -> Result<Response, Problem> {
     let found = app.of_store(move |store| find_session(store, &id)).await?;
     Ok(json(&headers, text(&found) + "\n"))
+}
+
+/// `session` as JSON with all that a store knows of it.
+fn whole(session: &SessionSummary) -> String {
+    #[derive(Serialize)]
+    struct Whole<'s> {
+        #[serde(flatten)]
+        summary: &'s SessionSummary,
+        workspace: &'s Option<String>,
+        bytes: u64,
+        held: &'s Option<SessionHeld>,
+    }
+    text(&Whole {
+        summary: session,
+        workspace: &session.workspace,
+        bytes: session.bytes,
+        held: &session.held,
+    })
 }
 
 /// `value` as JSON; values of ours can be written.

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use auto_recovery::statistics::{AggregateQuery, Dimension};
+use auto_recovery::statistics::{AggregateQuery, AggregateStatistics, Aggregates, Dimension};
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use serde_json::{Value, json};
 
 use super::answer::json;
 use crate::app::App;
@@ -46,10 +47,36 @@ pub(crate) async fn stats(
 ) -> Result<Response, Problem> {
     let mut query = Query::read(query.as_deref())?;
     let asked = read_stats_query(&mut query, app.host.now())?;
+    let is_whole = query.whole()?;
     query.end()?;
     let document = app
-        .of_store(move |store| store.aggregate(&asked)?.document(&asked))
+        .of_store(move |store| {
+            let sums = store.aggregate(&asked)?;
+            match is_whole {
+                true => Ok(whole(&sums)),
+                false => sums.document(&asked),
+            }
+        })
         .await?;
     let text = serde_json::to_string_pretty(&document).unwrap_or_default();
     Ok(json(&headers, text + "\n"))
+}
+
+/// All that a store knows of `sums`, not only what the command prints.
+fn whole(sums: &Aggregates) -> Value {
+    let one = |sums: &AggregateStatistics| {
+        let mut value = serde_json::to_value(sums).unwrap_or_default();
+        value["most_modified_files"] = json!(sums.most_modified_files);
+        value
+    };
+    let groups = sums.groups.iter().map(|group| {
+        json!({
+            "key": group.key,
+            "statistics": one(&group.statistics),
+        })
+    });
+    json!({
+        "total": one(&sums.total),
+        "groups": groups.collect::<Vec<_>>(),
+    })
 }

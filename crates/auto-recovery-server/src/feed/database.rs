@@ -9,10 +9,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use auto_recovery::files::{self, Purpose};
+use auto_recovery::host::Host;
 use auto_recovery::mutex::lock;
 use auto_recovery::patience::Holder;
 use auto_recovery::{Error, ErrorKind, Result};
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 use sha2::{Digest as _, Sha256};
 
 /// The version of the tables, kept as `user_version`.
@@ -68,8 +69,8 @@ pub(crate) struct Database {
     pub(crate) id: String,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
-    /// Held as long as this server lives.
-    _lock: File,
+    /// Held as long as this server lives; whoever works beside it has none.
+    _lock: Option<File>,
 }
 
 impl Database {
@@ -78,12 +79,21 @@ impl Database {
     /// # Errors
     /// [`ErrorKind::Busy`] if another server has it; otherwise if it cannot be used.
     pub(crate) fn open(state_dir: &Path, url: &str, new_id: &str) -> Result<Self> {
-        let below = Path::new("server");
-        let dir = files::make_own_dir(state_dir, below, Purpose::State)
-            .map_err(|error| Error::io("make the directory of the server", state_dir, error))?;
-        let name = name_of(url);
-        let held = hold(&dir.join(format!("{name}.lock")), url)?;
-        let path = dir.join(format!("{name}.sqlite"));
+        let place = place_of(state_dir, url)?;
+        let held = hold(&place.with_extension("lock"), url)?;
+        Self::at(place.with_extension("sqlite"), url, new_id, Some(held))
+    }
+
+    /// The same for whoever works beside the server, which may run or not.
+    ///
+    /// # Errors
+    /// If it cannot be used.
+    pub(crate) fn open_beside(state_dir: &Path, url: &str, new_id: &str) -> Result<Self> {
+        let place = place_of(state_dir, url)?;
+        Self::at(place.with_extension("sqlite"), url, new_id, None)
+    }
+
+    fn at(path: PathBuf, url: &str, new_id: &str, held: Option<File>) -> Result<Self> {
         files::open_own(&path, OpenOptions::new().write(true).create(true))
             .map_err(|error| Error::io("open", &path, error))?;
         let failed = |error| failed("open the feed", &path, error);
@@ -117,6 +127,14 @@ impl Database {
         self.path.with_extension(of)
     }
 
+    /// Whether it has seen all that was in the store before it: what it finds from then on is told.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn has_begun(&self) -> Result<bool> {
+        self.read(|connection| Ok(meta(connection, "begun")?.is_some()))
+    }
+
     /// The answer of `ask`, which reads.
     ///
     /// # Errors
@@ -138,13 +156,20 @@ impl Database {
     ) -> Result<T> {
         let connection = lock(&self.writer);
         let changed = || {
-            let transaction = connection.unchecked_transaction()?;
+            // It waits for who writes beside us before it reads.
+            let kind = TransactionBehavior::Immediate;
+            let transaction = Transaction::new_unchecked(&connection, kind)?;
             let answer = change(&transaction)?;
             transaction.commit()?;
             Ok(answer)
         };
         changed().map_err(|error| failed("write the feed", &self.path, error))
     }
+}
+
+/// The id of a feed that is begun.
+pub(crate) fn new_feed_id(host: &dyn Host) -> String {
+    format!("{:08x}", host.random() >> 32)
 }
 
 /// The value of `name` among the facts about a feed.
@@ -157,6 +182,13 @@ pub(super) fn meta(connection: &Connection, name: &str) -> rusqlite::Result<Opti
 pub(super) fn set_meta(connection: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
     let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?, ?)")?;
     insert.execute([name, value]).map(drop)
+}
+
+/// The files about the store at `url`, without the endings of their names.
+fn place_of(state_dir: &Path, url: &str) -> Result<PathBuf> {
+    let dir = files::make_own_dir(state_dir, Path::new("server"), Purpose::State)
+        .map_err(|error| Error::io("make the directory of the server", state_dir, error))?;
+    Ok(dir.join(name_of(url)))
 }
 
 fn name_of(url: &str) -> String {
@@ -183,7 +215,11 @@ fn migrate(connection: &Connection, url: &str, new_id: &str) -> rusqlite::Result
     if version(connection)? != 0 {
         return Ok(());
     }
-    let transaction = connection.unchecked_transaction()?;
+    // Of two that begin at once, the second finds the tables of the first.
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    if version(&transaction)? != 0 {
+        return Ok(());
+    }
     transaction.execute_batch(TABLES)?;
     set_meta(&transaction, "feed", new_id)?;
     set_meta(&transaction, "store", url)?;

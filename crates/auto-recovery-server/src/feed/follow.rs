@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, Followed, SessionSummary};
+use auto_recovery::audit::{AuditStore, Claim, Followed, SessionSummary};
 use auto_recovery::host::{Host, timestamp};
 use auto_recovery::mutex::lock;
 use auto_recovery::{Error, ErrorKind, Result};
@@ -60,6 +60,8 @@ pub(crate) struct Following {
     pub(crate) standing: Mutex<Standing>,
     /// When it last had all that the store has, on the monotonic clock.
     pub(crate) seen_at: Mutex<Duration>,
+    /// That no other machine serves the store, where several have it; `None` while that is not so.
+    pub(crate) claim: Mutex<Option<Box<dyn Claim>>>,
     /// Whether the thread is to end.
     pub(crate) is_over: AtomicBool,
 }
@@ -113,6 +115,7 @@ impl Following {
 
     /// Follows until the store cannot be read, or it is over.
     fn until_lost(&self, pause: &mut Duration) -> Result<()> {
+        self.stay_alone()?;
         let mut follower = self.store.follower()?;
         let mut taking_up = TakingUp::new(&*self.store, &self.feed);
         let mut next_sweep = Duration::ZERO;
@@ -128,6 +131,7 @@ impl Following {
             }
             let now = self.host.monotonic();
             if is_all_named || now >= next_sweep {
+                self.stay_alone()?;
                 self.look_at_all(&mut taking_up)?;
                 let end = self.host.monotonic();
                 next_sweep = end + SWEEP.max(end.saturating_sub(now) * REST);
@@ -147,6 +151,19 @@ impl Following {
         Ok(())
     }
 
+    /// Makes sure that no other machine serves the store.
+    fn stay_alone(&self) -> Result<()> {
+        let mut claim = lock(&self.claim);
+        if let Some(held) = &mut *claim {
+            match held.check() {
+                Ok(()) => return Ok(()),
+                Err(_) => *claim = None,
+            }
+        }
+        *claim = self.store.claim()?;
+        Ok(())
+    }
+
     /// Tells those who wait which row is the newest.
     fn tell(&self) -> Result<()> {
         let (_, newest) = self.feed.bounds()?;
@@ -157,10 +174,9 @@ impl Following {
 
     /// What is found becomes rows once the feed has seen all that was there before it.
     fn telling(&self) -> Result<Telling> {
-        let begun = self.feed.read(|feed| database::meta(feed, "begun"))?;
-        Ok(match begun {
-            Some(_) => Telling::Rows,
-            None => Telling::Nothing,
+        Ok(match self.feed.has_begun()? {
+            true => Telling::Rows,
+            false => Telling::Nothing,
         })
     }
 

@@ -18,14 +18,13 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::guard::Peer;
-
-/// Connections at once.
-const CONNECTIONS_MAX: usize = 1024;
+use super::tls::Tls;
 
 /// The time that a request's head may take, and that a connection may be idle.
 const HEAD: Duration = Duration::from_secs(5);
@@ -47,10 +46,17 @@ struct Open {
 /// The connections that are open, the oldest first.
 type Opened = Arc<Mutex<BTreeMap<u64, Arc<Open>>>>;
 
-/// Answers connections of `listener` with `router` until `shutdown` becomes true, then lets answers
-/// end that do so soon.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+/// Answers connections of `listener`, at most `connections_max` at once and encrypted by `tls` if
+/// there is some, with `router` until `shutdown` becomes true, then lets answers end that do so
+/// soon.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    router: Router,
+    connections_max: usize,
+    shutdown: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS)));
     let opened = Opened::default();
     let mut tasks = JoinSet::new();
     let mut number = 0;
@@ -77,8 +83,14 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: watch::Recei
         });
         lock(&opened).insert(number, Arc::clone(&open));
         let (opened, router, shutdown) = (Arc::clone(&opened), router.clone(), shutdown.clone());
+        let tls = tls.clone();
         tasks.spawn(async move {
-            connection(stream, peer, router, &open, shutdown).await;
+            // What is sent is whole; waiting for more would only delay it.
+            let _slower = stream.set_nodelay(true);
+            match tls {
+                None => connection(stream, peer, router, &open, shutdown).await,
+                Some(tls) => encrypted((stream, tls), peer, router, &open, shutdown).await,
+            }
             lock(&opened).remove(&number);
             drop(place);
         });
@@ -111,16 +123,32 @@ async fn place(places: &Arc<Semaphore>, opened: &Opened) -> Option<OwnedSemaphor
     Arc::clone(places).acquire_owned().await.ok()
 }
 
-/// Answers what comes over `stream`.
-async fn connection(
-    stream: TcpStream,
+/// Answers what comes over `stream` once it is encrypted.
+async fn encrypted(
+    (stream, tls): (TcpStream, Tls),
     peer: SocketAddr,
     router: Router,
     open: &Open,
     shutdown: watch::Receiver<bool>,
 ) {
-    // What is sent is whole; waiting for more would only delay it.
-    let _slower = stream.set_nodelay(true);
+    let accepted = tokio::select! {
+        accepted = tls.accept(stream) => accepted,
+        () = open.end.notified() => None,
+        () = ended(shutdown.clone()) => None,
+    };
+    if let Some(stream) = accepted {
+        connection(stream, peer, router, open, shutdown).await;
+    }
+}
+
+/// Answers what comes over `stream`.
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: SocketAddr,
+    router: Router,
+    open: &Open,
+    shutdown: watch::Receiver<bool>,
+) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(|mut request: Request<Incoming>| {
         open.has_asked.store(true, Ordering::Relaxed);

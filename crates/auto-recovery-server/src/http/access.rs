@@ -14,11 +14,9 @@ use auto_recovery::mutex::lock;
 use auto_recovery::{Error, ErrorKind, Result};
 use rusqlite::{OptionalExtension as _, params};
 
-use super::secret::{hash, secret};
+use super::scope::Scope;
+use super::secret::{hash, new_token, secret};
 use crate::feed::Database;
-
-/// The beginning of a token, by which people and scanners know it.
-const PREFIX: &str = "rcv_";
 
 /// The shortest token that is taken from a file, and the largest file.
 const TOKEN_CHARS_MIN: usize = 32;
@@ -40,18 +38,27 @@ const ADDRESSES_MAX: usize = 10_000;
 pub(crate) struct Caller {
     /// The name of the token.
     pub(crate) name: String,
-    scopes: String,
+    /// `None` if a newer release gave it something that is not known here.
+    scope: Option<Scope>,
+    /// The hash of what it proved itself with, if that can be taken away while the server runs.
+    hash: Option<[u8; 32]>,
 }
 
 impl Caller {
-    /// Whether it may do what `scope` stands for: `read`, `write` or `admin`.
-    pub(crate) fn may(&self, scope: &str) -> bool {
-        self.scopes.split(' ').any(|one| one == scope)
+    /// Whether it may do what `scope` stands for.
+    pub(crate) fn may(&self, scope: Scope) -> bool {
+        self.scope.is_some_and(|own| own >= scope)
+    }
+
+    /// What it may do, in a word.
+    pub(crate) fn scope(&self) -> &'static str {
+        self.scope.map_or("nothing", Scope::as_str)
     }
 }
 
-/// The scopes of a token that may do everything.
-const ALL: &str = "read write admin";
+/// The names of callers whose tokens are in no table.
+pub(super) const LINK_NAME: &str = "login link";
+pub(super) const TOKEN_FILE_NAME: &str = "token file";
 
 /// Who may do what.
 pub(crate) struct Access {
@@ -110,8 +117,9 @@ impl Access {
         }
         *link = None;
         Some(Caller {
-            name: "login link".to_owned(),
-            scopes: ALL.to_owned(),
+            name: LINK_NAME.to_owned(),
+            scope: Some(Scope::Admin),
+            hash: None,
         })
     }
 
@@ -123,8 +131,9 @@ impl Access {
         let hash = hash(token);
         if self.of_file == Some(hash) {
             return Ok(Some(Caller {
-                name: "token file".to_owned(),
-                scopes: ALL.to_owned(),
+                name: TOKEN_FILE_NAME.to_owned(),
+                scope: Some(Scope::Admin),
+                hash: None,
             }));
         }
         self.known(hash, "token")
@@ -138,6 +147,23 @@ impl Access {
         self.known(hash(cookie), "login")
     }
 
+    /// Whether `caller` may still come in: its token or login was not taken away.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub(crate) fn is_welcome(&self, caller: &Caller) -> Result<bool> {
+        let Some(hash) = caller.hash else {
+            return Ok(true);
+        };
+        let now = self.now_ms();
+        self.feed.read(|feed| {
+            let mut select = feed.prepare_cached(
+                "SELECT 1 FROM access WHERE hash = ? AND coalesce(until_ms > ?, 1)",
+            )?;
+            select.exists(params![hash, now])
+        })
+    }
+
     fn known(&self, hash: [u8; 32], kind: &str) -> Result<Option<Caller>> {
         let now = self.now_ms();
         self.feed.read(|feed| {
@@ -146,9 +172,11 @@ impl Access {
                  WHERE hash = ? AND kind = ? AND coalesce(until_ms > ?, 1)",
             )?;
             let caller = select.query_row(params![hash, kind, now], |row| {
+                let scope: String = row.get(1)?;
                 Ok(Caller {
                     name: row.get(0)?,
-                    scopes: row.get(1)?,
+                    scope: Scope::read_kept(&scope),
+                    hash: Some(hash),
                 })
             });
             caller.optional()
@@ -165,7 +193,8 @@ impl Access {
         let until = now + i64::try_from(LOGIN.as_millis()).unwrap_or(i64::MAX);
         self.feed.write(|feed| {
             feed.execute("DELETE FROM access WHERE until_ms <= ?", [now])?;
-            let values = params![hash(&cookie), "login", caller.name, caller.scopes, until];
+            let scope = caller.scope.map(Scope::kept).unwrap_or_default();
+            let values = params![hash(&cookie), "login", caller.name, scope, until];
             feed.execute("INSERT INTO access VALUES (?, ?, ?, ?, ?)", values)
         })?;
         Ok(cookie)
@@ -222,10 +251,6 @@ impl Access {
     }
 }
 
-fn new_token(host: &dyn Host) -> String {
-    PREFIX.to_owned() + &secret(host)
-}
-
 /// Makes a token where there is none.
 fn first_token(feed: &Database, host: &dyn Host) -> Result<Option<String>> {
     let token = new_token(host);
@@ -238,7 +263,7 @@ fn first_token(feed: &Database, host: &dyn Host) -> Result<Option<String>> {
         if count > 0 {
             return Ok(false);
         }
-        let values = params![hash(&token), "token", "first", ALL];
+        let values = params![hash(&token), "token", "first", Scope::Admin.kept()];
         feed.execute("INSERT INTO access VALUES (?, ?, ?, ?, NULL)", values)?;
         Ok(true)
     })?;

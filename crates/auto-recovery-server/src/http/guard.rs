@@ -4,13 +4,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::access::Caller;
 use super::problem::Problem;
+use super::scope::Needs;
 use crate::app::App;
 
 /// The address of the other side of a connection.
@@ -21,15 +22,6 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
     img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; \
     require-trusted-types-for 'script'; trusted-types 'none'";
-
-/// Answers that need no login: they tell nothing of the store.
-const OPEN: [&str; 5] = [
-    "/healthz",
-    "/readyz",
-    "/login",
-    "/assets/style.css",
-    "/assets/live.js",
-];
 
 /// Lets requests through that may pass.
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -57,21 +49,21 @@ async fn checked(app: &Arc<App>, mut request: Request) -> Result<Request, Respon
         let text = "a page of another origin may change nothing here";
         return Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", text).into_response());
     }
-    if OPEN.contains(&request.uri().path()) {
+    let path = request.extensions().get::<MatchedPath>();
+    let Needs::Scope(scope) = app.needs.of(path.map(MatchedPath::as_str), method) else {
         return Ok(request);
-    }
+    };
     let caller = match caller(app, headers).await {
         Ok(Some(caller)) => caller,
         Ok(None) => return Err(nobody(&request)),
         Err(problem) => return Err(problem.into_response()),
     };
-    let scope = if is_change && request.uri().path() != "/logout" {
-        "write"
-    } else {
-        "read"
-    };
     if !caller.may(scope) {
-        let text = format!("the token `{}` has no scope `{scope}`", caller.name);
+        let text = format!(
+            "the token `{}` has the scope `{}`, and this needs `{scope}`",
+            caller.name,
+            caller.scope()
+        );
         return Err(Problem::new(StatusCode::FORBIDDEN, "no_scope", text).into_response());
     }
     request.extensions_mut().insert(caller);

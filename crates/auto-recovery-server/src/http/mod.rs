@@ -7,7 +7,10 @@ mod guard;
 mod login;
 mod problem;
 mod query;
+mod scope;
 mod secret;
+mod tls;
+mod tokens;
 
 pub(crate) use accept::ended;
 pub use accept::serve;
@@ -17,3 +20,7 @@ pub(crate) use guard::guard;
 pub(crate) use login::{leave, login, login_form};
 pub(crate) use problem::Problem;
 pub(crate) use query::Query;
+pub use scope::Scope;
+pub(crate) use scope::{AllNeeds, Needs};
+pub use tls::Tls;
+pub use tokens::{TokenFacts, Tokens};

@@ -51,6 +51,18 @@ impl Query {
         })
     }
 
+    /// Whether all is asked for that a store knows: `whole=1`.
+    ///
+    /// # Errors
+    /// If it has something else.
+    pub(crate) fn whole(&mut self) -> Result<bool, Problem> {
+        match self.take("whole").as_deref() {
+            None => Ok(false),
+            Some("1") => Ok(true),
+            Some(_) => Err(Problem::invalid("parameter `whole` is 1 or not there")),
+        }
+    }
+
     /// The moment that `name` has, in microseconds since the epoch: a time, a date, or how long
     /// before `now`.
     ///

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auto_recovery::Result;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::wire::{Cursor, Form};
 use crate::app::App;
 use crate::feed::Wanted;
-use crate::http::{Chunks, Problem, Query, chunks, ended};
+use crate::http::{Caller, Chunks, Problem, Query, chunks, ended};
 
 /// Rows that are read together.
 const PAGE: usize = 256;
@@ -26,6 +26,10 @@ pub(crate) const LAST_MAX: u64 = 1000;
 /// A client that hears nothing for longer than this is sent a sign of life.
 const PING: Duration = Duration::from_secs(15);
 
+/// How long a client waits at most for a feed that begins, and how often that is looked at.
+const BEGIN: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(50);
+
 /// A stream and its client.
 struct Stream {
     app: Arc<App>,
@@ -35,12 +39,16 @@ struct Stream {
     /// The number of the last row that was read.
     at: i64,
     newest: watch::Receiver<i64>,
+    caller: Caller,
+    /// When it was looked last whether the caller may still listen.
+    looked: Duration,
     _place: OwnedSemaphorePermit,
 }
 
 /// Events from the client's cursor on, else from now on, as they come.
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
@@ -61,6 +69,7 @@ pub(crate) async fn events(
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", text);
         return Err(problem.with(header::RETRY_AFTER, HeaderValue::from_static("5")));
     };
+    until_begun(&app).await?;
     // From here on nothing is missed: what comes after this moment wakes the stream.
     let newest = app.following.newest.subscribe();
     let form = form_of(&headers);
@@ -70,6 +79,8 @@ pub(crate) async fn events(
         .await?;
     let (chunks, body) = chunks();
     let stream = Stream {
+        looked: app.host.monotonic(),
+        caller,
         app,
         form,
         wanted,
@@ -94,6 +105,21 @@ pub(crate) async fn events(
         .headers_mut()
         .insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// Waits until the feed has seen all that was in the store before it: what comes until then becomes
+/// no row, and a client that was told to listen would miss it.
+async fn until_begun(app: &Arc<App>) -> Result<(), Problem> {
+    let begin = app.host.monotonic();
+    while !app.run(|app| app.feed().has_begun()).await? {
+        if app.host.monotonic().saturating_sub(begin) >= BEGIN {
+            let text = "the store is being read for the first time: try again";
+            let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", text);
+            return Err(problem.with(header::RETRY_AFTER, HeaderValue::from_static("5")));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
 }
 
 fn form_of(headers: &HeaderMap) -> Form {
@@ -131,7 +157,11 @@ fn begin(
                 )?,
             };
             let events = events.iter().map(|event| form.event(&feed.id, event));
-            let first = form.control("hello", name(bounds.1)) + &events.collect::<String>();
+            let mut first = form.control("hello", name(bounds.1)) + &events.collect::<String>();
+            if last > 0 {
+                // What was before ends here.
+                first += &form.control("live", None);
+            }
             Ok((first, bounds.1))
         }
     }
@@ -154,7 +184,7 @@ impl Stream {
         loop {
             // Rows that come from now on are seen by the wait below.
             self.newest.borrow_and_update();
-            if !self.send_rows().await {
+            if !self.is_welcome().await || !self.send_rows().await {
                 return;
             }
             tokio::select! {
@@ -167,6 +197,18 @@ impl Stream {
                 }
             }
         }
+    }
+
+    /// Whether the caller may still listen, which is looked at as often as a sign of life is sent.
+    async fn is_welcome(&mut self) -> bool {
+        let now = self.app.host.monotonic();
+        if now.saturating_sub(self.looked) < PING {
+            return true;
+        }
+        self.looked = now;
+        let caller = self.caller.clone();
+        let asked = self.app.run(move |app| app.access.is_welcome(&caller));
+        asked.await.unwrap_or(false)
     }
 
     /// Sends the rows that are there. Returns whether the client still wants more.

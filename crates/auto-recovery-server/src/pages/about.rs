@@ -29,7 +29,10 @@ pub(crate) async fn about(
             format!("{}, events {} to {newest}", app.feed().id, forgotten + 1),
         ),
         ("Feed and store", standing),
-        ("You are", caller.name.clone()),
+        (
+            "You are",
+            format!("{}, who may {}", caller.name, caller.scope()),
+        ),
     ];
     let content = html! {
         dl {

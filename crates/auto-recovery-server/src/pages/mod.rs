@@ -4,6 +4,7 @@
 //! report, which does too.
 
 mod about;
+mod actions;
 mod alerts;
 mod assets;
 mod failures;
@@ -19,6 +20,7 @@ mod took;
 mod view;
 
 pub(crate) use about::about;
+pub(crate) use actions::{clear, hold, release};
 pub(crate) use alerts::alerts;
 pub(crate) use assets::{script, style};
 pub(crate) use failures::{failure, failures};

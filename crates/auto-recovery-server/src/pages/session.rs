@@ -6,26 +6,28 @@ use auto_recovery::audit::{RedactedStore, session_id};
 use auto_recovery::escape::escape_text;
 use auto_recovery::report::{HtmlReport, Source, html_report};
 use auto_recovery::wording::shell_word;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use maud::{Markup, PreEscaped, html};
 
 use super::frame::{Page, Wrong, within};
-use super::{failures, pieces};
+use super::{actions, failures, pieces};
 use crate::api::find_session;
 use crate::app::App;
 use crate::feed::Neighbours;
+use crate::http::Caller;
 
 /// The session `id`.
 pub(crate) async fn session(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
 ) -> Result<Page, Wrong> {
     let redactor = Arc::clone(&app.redactor);
     let (leftovers, now) = (Arc::clone(&app.leftovers), app.host.now());
     let asked = id.clone();
-    let report = app
+    let (report, held) = app
         .of_store(move |store| {
-            find_session(store, &asked)?;
+            let held = find_session(store, &asked)?.held;
             // What others brought, and earlier releases recorded, was not masked when it was kept.
             let store = &RedactedStore::new(store, redactor);
             let mut report: Option<HtmlReport> = None;
@@ -39,7 +41,7 @@ pub(crate) async fn session(
                 report = Some(html_report(&source)?.0);
                 Ok(())
             })?;
-            Ok(report)
+            Ok((report, held))
         })
         .await?;
     let of = id.clone();
@@ -56,6 +58,7 @@ pub(crate) async fn session(
             a href={ "/api/v1/sessions/" (encoded) "/statistics" } { "statistics" } ", "
             a href={ "/live?session=" (encoded) } { "live" }
         }
+        (actions::forms(&caller, &id, held.as_ref()))
     };
     let title = format!("Session {}", pieces::name(session_id::short(&id)));
     Ok(within(&app, &title, "/sessions", main))

@@ -36,7 +36,7 @@ fn fill(store: &dyn AuditStore) {
 
 #[test]
 fn pages_of_sessions_join_to_the_list_of_the_store() {
-    for kind in [Kind::Jsonl, Kind::Sqlite] {
+    for kind in Kind::ALL {
         let machine = Machine::new(kind);
         let store = machine.store();
         fill(&*store);
@@ -156,7 +156,7 @@ fn sums_are_those_of_the_store_byte_for_byte() {
 
 #[test]
 fn lines_are_recorded_once_however_often_they_are_sent() {
-    for kind in [Kind::Jsonl, Kind::Sqlite] {
+    for kind in Kind::ALL {
         let machine = Machine::new(kind);
         let store = machine.store();
         let server = machine.start();

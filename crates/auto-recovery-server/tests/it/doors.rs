@@ -197,6 +197,23 @@ fn one_server_a_store() {
 }
 
 #[test]
+fn one_server_a_database_whichever_machine_it_is_on() {
+    let machine = Machine::new(Kind::Postgres);
+    let server = machine.start();
+    let beside = machine.beside();
+    let second = beside.try_start().err().unwrap();
+    assert_eq!(second.kind(), ErrorKind::Busy);
+    assert!(second.to_string().contains("whichever machine"), "{second}");
+    server.end();
+    while beside
+        .try_start()
+        .is_err_and(|error| error.kind() == ErrorKind::Busy)
+    {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn every_answer_is_hardened() {
     let machine = Machine::new(Kind::Jsonl);
     let server = machine.start();

@@ -5,7 +5,7 @@ use crate::machine::{Kind, Machine, entry, started};
 
 #[test]
 fn events_come_as_they_happen_with_their_session_and_project() {
-    for kind in [Kind::Jsonl, Kind::Sqlite] {
+    for kind in Kind::ALL {
         let machine = Machine::new(kind);
         let store = machine.store();
         store.append(vec![entry("before", 1)]).unwrap();
@@ -110,7 +110,7 @@ fn a_cursor_that_is_lost_is_reset_and_never_a_silent_gap() {
 
 #[test]
 fn what_is_cleared_is_gone_from_the_feed_as_well() {
-    for kind in [Kind::Jsonl, Kind::Sqlite] {
+    for kind in Kind::ALL {
         let machine = Machine::new(kind);
         let store = machine.store();
         let server = machine.start();

@@ -12,11 +12,12 @@ use auto_recovery::host::SystemHost;
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::report::NothingKept;
-use auto_recovery_server::{Alerting, Leftovers, OtlpOptions, Server, ServerOptions};
-use auto_recovery_sql::{SqliteOptions, SqliteStore};
+use auto_recovery_server::{Alerting, Leftovers, OtlpOptions, Server, ServerOptions, Tokens};
+use auto_recovery_sql::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
 use crate::client::{Answer, LONG, Stream, ask};
+use crate::postgres_server::shared;
 
 /// The signal that ends a server.
 const SIGTERM: i32 = 15;
@@ -29,6 +30,11 @@ const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 pub(crate) enum Kind {
     Jsonl,
     Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Jsonl, Self::Sqlite, Self::Postgres];
 }
 
 /// Places on the disk.
@@ -39,6 +45,8 @@ pub(crate) struct Machine {
     pub(crate) otlp: Option<OtlpOptions>,
     /// What is watched for.
     pub(crate) alerting: Alerting,
+    /// Its database, if it has one.
+    database: Option<String>,
 }
 
 /// A server that runs.
@@ -46,6 +54,7 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) token: String,
     pub(crate) login: String,
+    pub(crate) url: String,
     interrupt: Arc<Interrupt>,
     thread: Option<JoinHandle<()>>,
 }
@@ -57,6 +66,7 @@ impl Machine {
             kind,
             otlp: None,
             alerting: Alerting::default(),
+            database: (kind == Kind::Postgres).then(|| shared().database().url),
         }
     }
 
@@ -75,6 +85,11 @@ impl Machine {
             Kind::Sqlite => {
                 let file = path.with_extension("sqlite");
                 Arc::new(SqliteStore::open(&file, SqliteOptions::default(), recorder).unwrap())
+            }
+            Kind::Postgres => {
+                let url = self.database.as_ref().unwrap();
+                let options = PostgresOptions::default();
+                Arc::new(PostgresStore::open(url, options, recorder).unwrap())
             }
         }
     }
@@ -95,36 +110,58 @@ impl Machine {
         }
     }
 
+    pub(crate) fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// The tokens of the server, which may run or not.
+    pub(crate) fn tokens(&self) -> Tokens {
+        let host = Arc::new(SystemHost::new());
+        Tokens::open(&self.state(), &self.store().url(), host).unwrap()
+    }
+
     /// A server, or why there is none.
     pub(crate) fn try_start(&self) -> auto_recovery::Result<Running> {
-        self.try_start_with(Arc::new(NothingKept), ANY)
+        self.try_start_with(|_| {})
+    }
+
+    /// The same with options that `change` changes.
+    pub(crate) fn try_start_with(
+        &self,
+        change: impl FnOnce(&mut ServerOptions),
+    ) -> auto_recovery::Result<Running> {
+        self.try_start_as(Arc::new(NothingKept), ANY, change)
     }
 
     /// The same over sessions that left something beside their record, at `listen`.
-    fn try_start_with(
+    fn try_start_as(
         &self,
         leftovers: Arc<dyn Leftovers>,
         listen: SocketAddr,
+        change: impl FnOnce(&mut ServerOptions),
     ) -> auto_recovery::Result<Running> {
         let interrupt = Arc::new(Interrupt::new().unwrap());
         let host = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
         let store = self.store_for(Arc::clone(&host));
-        let options = ServerOptions {
-            state_dir: self.dir.path().join("state"),
+        let mut options = ServerOptions {
+            state_dir: self.state(),
             token_file: Some(self.token_file()),
-            public_url: None,
+            host_name: Some("here".to_owned()),
             otlp: self.otlp.clone(),
             alerting: self.alerting.clone(),
+            ..ServerOptions::default()
         };
+        change(&mut options);
         let server = Server::open(store, leftovers, host, &options)?;
         let (told, listening) = channel();
         let thread = std::thread::spawn(move || {
             let tell = |server: &Server, address| {
-                told.send((address, server.login_path())).unwrap();
+                told.send((address, server.login_path(), server.url(address)))
+                    .unwrap();
             };
             server.run(listen, tell).unwrap();
         });
-        let (address, login) = listening.recv_timeout(LONG).unwrap();
+        let (address, login, url) = listening.recv_timeout(LONG).unwrap();
         let token = std::fs::read_to_string(self.token_file())
             .unwrap()
             .trim()
@@ -133,9 +170,21 @@ impl Machine {
             address,
             token,
             login,
+            url,
             interrupt,
             thread: Some(thread),
         })
+    }
+
+    /// Another machine with the same database.
+    pub(crate) fn beside(&self) -> Self {
+        Self {
+            dir: TempDir::new().unwrap(),
+            kind: self.kind,
+            database: self.database.clone(),
+            otlp: self.otlp.clone(),
+            alerting: self.alerting.clone(),
+        }
     }
 
     /// A server that has read the store.
@@ -145,12 +194,15 @@ impl Machine {
 
     /// The same over sessions that left something beside their record.
     pub(crate) fn start_with(&self, leftovers: Arc<dyn Leftovers>) -> Running {
-        Self::ready(self.try_start_with(leftovers, ANY).unwrap())
+        Self::ready(self.try_start_as(leftovers, ANY, |_| {}).unwrap())
     }
 
     /// A server that has read the store, where another was.
     pub(crate) fn start_at(&self, address: SocketAddr) -> Running {
-        Self::ready(self.try_start_with(Arc::new(NothingKept), address).unwrap())
+        Self::ready(
+            self.try_start_as(Arc::new(NothingKept), address, |_| {})
+                .unwrap(),
+        )
     }
 
     fn ready(running: Running) -> Running {

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod actions;
 mod alerts;
 mod api;
+mod batch;
 mod browser;
 mod client;
 mod connections;
@@ -16,5 +18,10 @@ mod machine;
 mod otlp;
 mod pages;
 mod past;
+#[path = "../../../auto-recovery-sql/tests/it/postgres_server.rs"]
+#[expect(dead_code, reason = "the store's own tests need more of it")]
+mod postgres_server;
 mod prometheus;
 mod speed;
+mod tls;
+mod tokens;

@@ -7,7 +7,7 @@ use crate::machine::{Kind, Machine, entry, started};
 
 #[test]
 fn hostile_text_is_text_on_every_page() {
-    for kind in [Kind::Jsonl, Kind::Sqlite] {
+    for kind in Kind::ALL {
         let machine = Machine::new(kind);
         let store = machine.store();
         let server = machine.start();
@@ -118,7 +118,7 @@ fn every_page_is_whole_and_says_what_to_do_when_there_is_nothing() {
 
 #[test]
 fn who_needs_a_person_stands_on_the_first_page_until_cured_or_cleared() {
-    for kind in [Kind::Jsonl, Kind::Sqlite] {
+    for kind in Kind::ALL {
         let machine = Machine::new(kind);
         let store = machine.store();
         let end = |id: &str, outcome| {

@@ -7,20 +7,19 @@
 
 use std::collections::HashMap;
 
+use auto_recovery::Result;
 use auto_recovery::audit::{AuditStore, JournalEvent, JournalLine};
 use auto_recovery::jsonl::JsonlStore;
-use auto_recovery::{ErrorKind, Result};
+use auto_recovery::spool::{Notice, Spool};
 
 use super::cell::get;
 use super::columns::{HASH_BYTES, hash_of};
 use super::failure::explain;
 use super::group::{Delivery, Group, Item};
 use super::link::Lease;
-use super::options::Notice;
-use super::probe;
+use super::probe::{self, Probe};
 use super::seen::Seen;
 use super::server::Server;
-use super::spool::Spool;
 
 /// Number of items delivered in one transaction.
 const BATCH: usize = 1000;
@@ -79,9 +78,10 @@ struct Segment<'d> {
 impl Segment<'_> {
     fn deliver(&self, delivered: &mut Delivered) -> Result<()> {
         let (server, lease) = (self.server, self.lease);
-        let probe = match self.spool.probe(self.name) {
-            Err(error) if error.kind() == ErrorKind::Damaged => return self.set_aside(1),
-            probe => probe?,
+        let note = self.spool.note(self.name)?;
+        let probe = note.map(|note| serde_json::from_slice::<Probe>(&note));
+        let Ok(probe) = probe.transpose() else {
+            return self.set_aside(1);
         };
         if let Some(probe) = probe {
             let limit = server.options.write_timeout;

@@ -8,6 +8,7 @@ use auto_recovery::audit::{
     JournalLine, NewEntry, RecordedEntry, Recorder, StoredEntry, session_id,
 };
 use auto_recovery::host::Host;
+use auto_recovery::spool::Waiting;
 
 use super::columns::{Columns, hash_of};
 
@@ -149,6 +150,20 @@ impl Group {
         ids.sort_unstable();
         ids.dedup();
         ids
+    }
+
+    /// The items as they wait in a spool.
+    pub(super) fn waiting(&mut self) -> Vec<Waiting<'_>> {
+        let items = self.items.iter_mut();
+        items
+            .map(|item| match item {
+                Item::Entry(pending) => Waiting::Entry(&mut pending.recorded),
+                Item::Record(line) => Waiting::Record(&line.journal),
+                Item::Stored(_) => {
+                    unreachable!("what is taken over is not acknowledged before the server has it")
+                }
+            })
+            .collect()
     }
 
     /// What of it is added.

@@ -42,6 +42,7 @@
 mod address;
 mod aggregate;
 mod cell;
+mod claim;
 mod columns;
 mod connection;
 mod deliver;
@@ -66,16 +67,16 @@ mod seals;
 mod seen;
 mod server;
 mod session;
-mod spool;
 mod statistics;
 mod store;
 mod tls;
 mod url;
 mod write;
 
+pub use auto_recovery::spool::{Notice, OnNotice, SPOOL_BYTES_MAX};
 pub use deliver::Delivered;
 pub use migrate::ROLES;
-pub use options::{Notice, OnNotice, PostgresOptions, SPOOL_BYTES_MAX};
+pub use options::PostgresOptions;
 pub use store::PostgresStore;
 pub use url::shown;
 pub use write::CHANNEL;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use auto_recovery::audit::{Recorder, Removal, Removed};
 use auto_recovery::host::Wait;
 use auto_recovery::patience::over;
+use auto_recovery::spool::{Notice, Rest, Spool};
 use auto_recovery::wording::counted;
 use auto_recovery::{Error, ErrorKind, Result};
 
@@ -15,12 +16,11 @@ use super::deliver::Delivered;
 use super::failure::{is_conflict, unreachable};
 use super::group::Group;
 use super::link::Lease;
-use super::options::{Notice, PostgresOptions};
+use super::options::PostgresOptions;
 use super::probe::{self, Probe};
 use super::read::Reader;
 use super::seen::Seen;
 use super::server::Server;
-use super::spool::Spool;
 use super::write::Failed;
 use super::{deliver, remove};
 use auto_recovery::mutex::lock;
@@ -30,11 +30,6 @@ const TRIES_MAX: u32 = 4;
 
 /// How long the second try waits; each further one twice as long: 0.35 s in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// How long a server that could not be reached is left alone, at first and at most, where a spool
-/// takes what comes.
-const FIRST_REST: Duration = Duration::from_secs(1);
-const REST_MAX: Duration = Duration::from_secs(30);
 
 /// The way of a store's writes.
 pub(super) struct Outbox {
@@ -48,14 +43,6 @@ pub(super) struct Outbox {
     is_waiting_told: AtomicBool,
     rest: Mutex<Rest>,
     seen: Seen,
-}
-
-/// How long the server is left alone.
-#[derive(Default)]
-struct Rest {
-    until: Option<Duration>,
-    last: Duration,
-    is_told: bool,
 }
 
 /// Why a write did not reach the server.
@@ -167,12 +154,11 @@ impl Outbox {
         }
         self.may_wait.store(true, Ordering::Release);
         let seen = self.seen.of(group);
-        spool.keep(
-            group,
-            failed.probe.as_ref(),
-            &seen,
-            &self.server.address.server,
-        )?;
+        let note = failed.probe.map(|probe| serde_json::to_vec(&probe));
+        let note = note.transpose().expect("numbers and texts");
+        let server = format!("PostgreSQL at {}", self.server.address.server);
+        let highest = spool.keep(&mut group.waiting(), note.as_deref(), &seen, &server)?;
+        group.highest.extend(highest);
         self.seen.remember(group);
         Ok(())
     }
@@ -318,22 +304,13 @@ impl Outbox {
     /// Whether the server could not be reached a moment ago, and is left alone. If nothing waits
     /// any more, somebody else has reached it.
     fn is_resting(&self) -> bool {
-        let until = lock(&self.rest).until;
-        let is_early = until.is_some_and(|until| self.server.host.monotonic() < until);
-        let waits = |spool: &Spool| spool.has_any().unwrap_or(true);
-        is_early && self.spool.as_ref().is_some_and(waits)
+        let is_early = lock(&self.rest).is_early(self.server.host.monotonic());
+        is_early && self.spool.as_ref().is_some_and(Spool::may_have_any)
     }
 
     /// Leaves the server alone for a while.
     fn leave_alone(&self, error: &Error, spool: &Spool) {
-        let mut rest = lock(&self.rest);
-        let now = self.server.host.monotonic();
-        if rest.until.is_none_or(|until| until <= now) {
-            rest.last = (rest.last * 2).clamp(FIRST_REST, REST_MAX);
-            rest.until = Some(now + rest.last);
-        }
-        if !std::mem::replace(&mut rest.is_told, true) {
-            drop(rest);
+        if lock(&self.rest).begin(self.server.host.monotonic()) {
             self.server.tell(&Notice::Spooling {
                 reason: error.chain(),
                 spool: spool.dir().to_owned(),

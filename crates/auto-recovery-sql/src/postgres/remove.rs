@@ -77,7 +77,7 @@ fn remove_locked(reader: &Reader<'_>, session: &Session, removal: &Removal) -> R
     let leaves = leaves(reader, session)?;
     let event = removal.event(cleared.with_head(&leaves));
     let event_name = match removal {
-        Removal::Cleared => "session_cleared",
+        Removal::Cleared | Removal::ClearedBy(_) => "session_cleared",
         Removal::Pruned(_) => "session_pruned",
     };
     let id = &session.session_id;

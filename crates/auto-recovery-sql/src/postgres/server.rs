@@ -8,12 +8,13 @@ use std::time::Duration;
 use auto_recovery::Result;
 use auto_recovery::audit::Recorder;
 use auto_recovery::host::Host;
+use auto_recovery::spool::Notice;
 
 use super::address::Address;
 use super::failure::explain;
 use super::group::Group;
 use super::link::{Lease, Link};
-use super::options::{Notice, PostgresOptions};
+use super::options::PostgresOptions;
 use super::probe::Probe;
 use super::write::Failed;
 use super::{migrate, write};

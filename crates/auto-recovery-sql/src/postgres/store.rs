@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use auto_recovery::audit::sealing::SealStore;
 use auto_recovery::audit::{
-    Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
+    Appended, AuditStore, Claim, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
     ReadAfter, Recorder, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
     SessionSummary, StoredEntry, session_id,
 };
+use auto_recovery::spool::Spool;
 use auto_recovery::statistics::{AggregateQuery, Aggregates, Dimension, RecoveryStatistics};
 use auto_recovery::{ErrorKind, Result};
 
+use super::claim::PostgresClaim;
 use super::deliver::Delivered;
 use super::follow::PostgresFollower;
 use super::group::Item;
@@ -20,7 +22,6 @@ use super::options::PostgresOptions;
 use super::outbox::Outbox;
 use super::queue::Queue;
 use super::read::{self, Reader};
-use super::spool::Spool;
 use super::{aggregate, pages, statistics};
 
 /// A store of trails in a PostgreSQL database, see the module's page for its tables.
@@ -201,6 +202,13 @@ impl AuditStore for PostgresStore {
     fn follower(&self) -> Result<Box<dyn Follower + '_>> {
         let server = Arc::clone(&self.outbox.server);
         Ok(Box::new(PostgresFollower::new(server)))
+    }
+
+    fn claim(&self) -> Result<Option<Box<dyn Claim>>> {
+        let server = &self.outbox.server;
+        // A store that cannot be used is no store to serve.
+        server.connection()?.give_back();
+        Ok(Some(Box::new(PostgresClaim::take(server)?)))
     }
 
     fn seals(&self) -> Result<Option<&dyn SealStore>> {

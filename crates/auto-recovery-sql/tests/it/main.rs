@@ -13,6 +13,8 @@ mod guide;
 #[cfg(feature = "postgres")]
 mod postgres_access;
 #[cfg(feature = "postgres")]
+mod postgres_claim;
+#[cfg(feature = "postgres")]
 mod postgres_contract;
 #[cfg(feature = "postgres")]
 mod postgres_damage;

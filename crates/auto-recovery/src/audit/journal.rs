@@ -363,6 +363,9 @@ pub struct SessionCleared {
     /// Number of the keys that are destroyed with it, if its texts were encrypted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<u64>,
+    /// Who wanted it, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 impl SessionCleared {

@@ -6,6 +6,7 @@
 //! journal; nothing ever updates an entry.
 
 mod by_reading;
+mod claim;
 mod damage;
 mod duplicates;
 pub mod encoding;
@@ -29,6 +30,7 @@ mod stored;
 mod texts;
 
 pub(crate) use by_reading::recipes_of_all;
+pub use claim::Claim;
 pub use damage::Damage;
 pub use duplicates::Duplicates;
 pub(crate) use find::is_piece;

@@ -221,6 +221,15 @@ pub struct RecordedEntry {
 }
 
 impl RecordedEntry {
+    /// An entry that a recorder made before, read back from where it was kept.
+    pub fn taken_over(entry: RecoveryAuditEntry) -> Self {
+        Self {
+            entry,
+            number_by_store: false,
+            has_new_id: false,
+        }
+    }
+
     /// The entry.
     pub fn entry(&self) -> &RecoveryAuditEntry {
         &self.entry

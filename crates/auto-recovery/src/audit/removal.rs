@@ -10,6 +10,8 @@ pub enum Removal {
     /// A person's or a program's command.
     #[default]
     Cleared,
+    /// The command of somebody who is named in the record: a user, or a token of a server.
+    ClearedBy(String),
     /// A rule.
     Pruned(Pruning),
 }
@@ -50,6 +52,10 @@ impl Removal {
     pub fn event(&self, trail: SessionCleared) -> JournalEvent {
         match self {
             Self::Cleared => JournalEvent::SessionCleared(trail),
+            Self::ClearedBy(user) => JournalEvent::SessionCleared(SessionCleared {
+                user: Some(user.clone()),
+                ..trail
+            }),
             Self::Pruned(pruning) => JournalEvent::SessionPruned(SessionPruned {
                 trail,
                 sha256: pruning.digest.sha256.clone(),
@@ -64,7 +70,7 @@ impl Removal {
     /// The digest that the trail must have to be removed; `None` if any will do.
     pub fn expected(&self) -> Option<&TrailDigest> {
         match self {
-            Self::Cleared => None,
+            Self::Cleared | Self::ClearedBy(_) => None,
             Self::Pruned(pruning) => Some(&pruning.digest),
         }
     }

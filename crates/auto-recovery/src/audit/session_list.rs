@@ -1,6 +1,8 @@
 //! Lists of sessions: what is told of each, in which order, and one page of them at a time.
 
 use std::cmp::Reverse;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +62,36 @@ impl SessionKey {
             start_us: session.session_start.as_deref().and_then(instant),
             session_id: session.session_id.clone(),
         }
+    }
+}
+
+/// The beginning of the text of a place in this order of sessions.
+const PLACE: &str = "s1-";
+
+/// A place as addresses have it: letters, digits and a hyphen.
+impl fmt::Display for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = serde_json::to_string(self).map_err(|_| fmt::Error)?;
+        f.write_str(PLACE)?;
+        text.bytes().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A text that names no place in this order is none.
+impl FromStr for SessionKey {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let digits = text.strip_prefix(PLACE).ok_or(())?;
+        let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
+            return Err(());
+        };
+        let bytes = pairs.iter().map(|pair| {
+            let pair = std::str::from_utf8(pair).map_err(drop)?;
+            u8::from_str_radix(pair, 16).map_err(drop)
+        });
+        let bytes = bytes.collect::<Result<Vec<u8>, ()>>()?;
+        serde_json::from_slice(&bytes).map_err(drop)
     }
 }
 
@@ -144,6 +176,25 @@ impl SessionPage {
             sessions: page.into_iter().map(|(_, session)| session).collect(),
             next,
             damage,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_read_as_it_was_written_and_nothing_else_is() {
+        for (start_us, id) in [(Some(-1), "a b"), (None, "ä\"{}"), (Some(i64::MAX), "s")] {
+            let key = SessionKey {
+                start_us,
+                session_id: id.to_owned(),
+            };
+            assert_eq!(key.to_string().parse(), Ok(key));
+        }
+        for text in ["", "s1-", "s2-00", "s1-zz", "s1-7", "s1-7b7d", "s1-ä0"] {
+            assert_eq!(text.parse::<SessionKey>(), Err(()), "{text}");
         }
     }
 }

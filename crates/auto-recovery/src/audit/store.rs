@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use crate::audit::encrypting::KeyStore;
 use crate::audit::sealing::SealStore;
 use crate::audit::{
-    Appended, AttemptRecipes, Damage, Digester, Follower, JournalEvent, JournalLine, JournalRecord,
-    NewEntry, ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage,
-    SessionQuery, SessionSummary, StoredEntry, TrailDigest, by_reading, session_id,
+    Appended, AttemptRecipes, Claim, Damage, Digester, Follower, JournalEvent, JournalLine,
+    JournalRecord, NewEntry, ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey,
+    SessionPage, SessionQuery, SessionSummary, StoredEntry, TrailDigest, by_reading, session_id,
 };
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::statistics::{
@@ -338,6 +338,15 @@ pub trait AuditStore: Send + Sync {
     /// # Errors
     /// If the store cannot be read.
     fn follower(&self) -> Result<Box<dyn Follower + '_>>;
+
+    /// Makes the caller the only server over this store, whichever machines have it; `None` if one
+    /// machine alone has it, for which a lock of its own is enough.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] if another is it; otherwise if the store cannot be reached.
+    fn claim(&self) -> Result<Option<Box<dyn Claim>>> {
+        Ok(None)
+    }
 
     /// What its seals are kept and made with; `None` if it keeps none.
     ///

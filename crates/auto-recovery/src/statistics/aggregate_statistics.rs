@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Statistics over sessions. Times are RFC 3339, durations seconds, rates percent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AggregateStatistics {
     /// Number of entries.
     pub total_attempts: u64,
@@ -27,7 +27,7 @@ pub struct AggregateStatistics {
     pub files_modified_count: u64,
     /// The files that most entries name, at most [`MOST_MODIFIED_MAX`](super::MOST_MODIFIED_MAX),
     /// and how often; the most first, then by name. For people: it is no part of the JSON.
-    #[serde(skip)]
+    #[serde(default, skip_serializing)]
     pub most_modified_files: Vec<(String, u64)>,
     /// Entries after which the tree was put back.
     pub rollback_count: u64,

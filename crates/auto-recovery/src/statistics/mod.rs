@@ -25,4 +25,4 @@ pub use most_modified::{MOST_MODIFIED_MAX, MostModified};
 pub use query::{AggregateGroup, AggregateQuery, Aggregates, Dimension};
 pub use session::RecoveryStatistics;
 pub use sums::{AggregateSums, EntrySums, whole_ms, wilson};
-pub use time::{earlier, hour_of, instant, later};
+pub use time::{earlier, hour_of, instant, later, rfc3339_us};

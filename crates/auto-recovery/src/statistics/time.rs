@@ -68,6 +68,12 @@ pub fn hour_of(moment_us: i64) -> String {
     time.strftime("%Y-%m-%dT%H:00:00Z").to_string()
 }
 
+/// A moment as RFC 3339 in UTC, to the microsecond; empty for one that no calendar has.
+pub fn rfc3339_us(moment_us: i64) -> String {
+    let time = Timestamp::from_microsecond(moment_us);
+    time.map(|time| format!("{time:.6}")).unwrap_or_default()
+}
+
 /// A moment as RFC 3339 in UTC with milliseconds; empty for one that no calendar has.
 pub(super) fn rfc3339(moment_us: i64) -> String {
     let time = Timestamp::from_microsecond(moment_us);

@@ -11,7 +11,7 @@ use super::opener::{DESTROYED, Found, NO_IDENTITY, Opener};
 use super::private::{ClosedRecord, entry_kid, open_entry};
 use crate::audit::sealing::SealStore;
 use crate::audit::{
-    Appended, AuditStore, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
+    Appended, AuditStore, Claim, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
     ReadAfter, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage, SessionQuery,
     SessionSummary, StoredEntry, TrailDigest, by_reading,
 };
@@ -241,6 +241,10 @@ impl<S: std::ops::Deref<Target = dyn AuditStore> + Send + Sync> AuditStore for O
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
         self.store.remove(session_id, removal)
+    }
+
+    fn claim(&self) -> Result<Option<Box<dyn Claim>>> {
+        self.store.claim()
     }
 
     fn follower(&self) -> Result<Box<dyn Follower + '_>> {

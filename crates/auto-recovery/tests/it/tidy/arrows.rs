@@ -18,9 +18,15 @@ const CRATES: Table<'_> = &[
     ("auto-recovery", &[]),
     (
         "auto-recovery-cli",
-        &["auto-recovery", "auto-recovery-server", "auto-recovery-sql"],
+        &[
+            "auto-recovery",
+            "auto-recovery-remote",
+            "auto-recovery-server",
+            "auto-recovery-sql",
+        ],
     ),
     ("auto-recovery-python", &["auto-recovery"]),
+    ("auto-recovery-remote", &["auto-recovery"]),
     ("auto-recovery-server", &["auto-recovery"]),
     ("auto-recovery-sql", &["auto-recovery"]),
 ];
@@ -67,6 +73,7 @@ pub(super) const MODULES: Table<'_> = &[
     // What is kept.
     ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "integrity", "encryption", "files", "workers", "host", "redaction", "wording"]),
     ("jsonl", &["error", "mutex", "group_commit", "statistics", "integrity", "files", "workers", "platform", "host", "patience", "audit"]),
+    ("spool", &["error", "mutex", "files", "host", "patience", "audit", "jsonl", "export", "wording"]),
     ("export", &["error", "mutex", "entry", "files", "host", "audit"]),
     ("report", &["error", "escape", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),

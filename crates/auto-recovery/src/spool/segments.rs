@@ -1,4 +1,4 @@
-//! The place where entries and events wait while the server cannot be reached.
+//! The segments of a spool, and the processes that write to them and deliver them.
 //!
 //! The spool is a directory (mode 0700) of segments, each a JSONL store: `recover --store
 //! jsonl:SEGMENT` shows what waits. Their names are in the order in which they began.
@@ -10,8 +10,7 @@
 //!   be read.
 //!
 //! A segment with a file `maybe_written.json` is of a write whose answer was lost: the file holds
-//! the probe that asks the server whether it took effect. The server stores how much of a segment
-//! is delivered, in the same transactions as the delivered items.
+//! what the store noted to find out whether it took effect.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -20,30 +19,27 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, NewEntry, Recorder};
-use auto_recovery::export;
-use auto_recovery::files::{
+use crate::audit::{AuditStore, JournalLine, NewEntry, RecordedEntry, Recorder};
+use crate::error::{Error, ErrorKind, Result};
+use crate::export;
+use crate::files::{
     Links, Purpose, check_own_dir, make_own_dir, open_own, open_regular, read_small, rename_synced,
     sync_dir,
 };
-use auto_recovery::host::{Host, Wait, new_id};
-use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
-use auto_recovery::patience::{lock_file, over};
-use auto_recovery::{Error, ErrorKind, Result};
-
-use super::group::{Group, Item, Pending};
-use super::probe::Probe;
-use auto_recovery::mutex::lock;
-use auto_recovery::wording::counted;
+use crate::host::{Host, Wait, new_id};
+use crate::jsonl::{JsonlOptions, JsonlStore};
+use crate::mutex::lock;
+use crate::patience::{lock_file, over};
+use crate::wording::counted;
 
 const PREFIX: &str = "segment";
 const SEALED: &str = ".sealed";
 const GONE: &str = ".gone";
 const DAMAGED: &str = ".damaged";
-const PROBE: &str = "maybe_written.json";
+const NOTE: &str = "maybe_written.json";
 
-/// A question has some 400 bytes, most of them the id of its session.
-const PROBE_BYTES_MAX: u64 = 64 * 1024;
+/// A note has some 400 bytes, most of them the id of a session.
+const NOTE_BYTES_MAX: u64 = 64 * 1024;
 
 /// End of a trail's file name.
 const TRAIL_SUFFIX: &str = "_audit.jsonl";
@@ -52,8 +48,25 @@ const TRAIL_SUFFIX: &str = "_audit.jsonl";
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 const LOOKS_MAX: u32 = 600;
 
+/// Something that is to wait, complete but for a number.
+pub enum Waiting<'i> {
+    /// An entry.
+    Entry(&'i mut RecordedEntry),
+    /// A record of the journal.
+    Record(&'i JournalLine),
+}
+
+impl Waiting<'_> {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Entry(entry) => entry.text().len() + 1,
+            Self::Record(line) => line.json().len() + 1,
+        }
+    }
+}
+
 /// The spool of a store.
-pub(super) struct Spool {
+pub struct Spool {
     dir: PathBuf,
     bytes_max: u64,
     host: Arc<dyn Host>,
@@ -71,7 +84,10 @@ struct Current {
 
 impl Spool {
     /// The spool in `dir`, which is made when it is needed.
-    pub(super) fn new(dir: &Path, bytes_max: u64, recorder: Arc<Recorder>) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If it is there and not the user's own.
+    pub fn new(dir: &Path, bytes_max: u64, recorder: Arc<Recorder>) -> Result<Self> {
         let dir = std::path::absolute(dir).map_err(|error| Error::io("find spool", dir, error))?;
         match check_own_dir(&dir, Purpose::State) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -89,12 +105,12 @@ impl Spool {
     }
 
     /// Its directory.
-    pub(super) fn dir(&self) -> &Path {
+    pub fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// Number of waiting entries, as far as they can be read.
-    pub(super) fn waiting(&self) -> u64 {
+    pub fn waiting(&self) -> u64 {
         let mut waiting = 0;
         for name in self.segments().unwrap_or_default() {
             for file in files(&self.dir.join(name)).unwrap_or_default() {
@@ -105,84 +121,86 @@ impl Spool {
         waiting
     }
 
-    /// Keeps the items of `group`, durably, and gives them the numbers that the store would give:
-    /// those that follow the highest that was `seen` or waits. A `probe` means that the server may
-    /// have them already.
-    pub(super) fn keep(
+    /// Keeps `items`, durably, and gives entries the numbers that the store would give: those that
+    /// follow the highest that was `seen` or waits. A `note` means that the server may have them
+    /// already, and helps to find that out. Returns the highest number of each session among them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoSpace`] if the spool is full, which says that `server` is to come back;
+    /// otherwise if it cannot be written.
+    pub fn keep(
         &self,
-        group: &mut Group,
-        probe: Option<&Probe>,
+        items: &mut [Waiting<'_>],
+        note: Option<&[u8]>,
         seen: &HashMap<String, u64>,
         server: &str,
-    ) -> Result<()> {
+    ) -> Result<HashMap<String, u64>> {
         let mut current = lock(&self.current);
         let _locked = self.locked()?;
-        self.check_room(group, server)?;
-        if probe.is_some() {
+        self.check_room(items, server)?;
+        if note.is_some() {
             self.seal_open(&mut current)?;
         }
         let mut open = self.open(&mut current)?;
-        if let Some(probe) = probe {
-            self.write_probe(&open.name, probe)?;
+        if let Some(note) = note {
+            self.write_note(&open.name, note)?;
         }
         // One to which a write failed is opened anew: what it has, and how that is numbered, is
         // read.
-        self.keep_in(&mut open, group, probe.is_some(), seen)?;
+        let highest = self.keep_in(&mut open, items, note.is_some(), seen)?;
         *current = Some(open);
-        if probe.is_some() {
+        if note.is_some() {
             self.seal_open(&mut current)?;
         }
-        Ok(())
+        Ok(highest)
     }
 
     fn keep_in(
         &self,
         open: &mut Current,
-        group: &mut Group,
+        items: &mut [Waiting<'_>],
         is_numbered: bool,
         seen: &HashMap<String, u64>,
-    ) -> Result<()> {
+    ) -> Result<HashMap<String, u64>> {
         let mut entries = Vec::new();
         let mut highest: HashMap<String, u64> = HashMap::new();
-        for item in &group.items {
+        for item in &*items {
             match item {
-                Item::Entry(pending) => {
-                    entries.push(self.numbered(open, pending, is_numbered, seen, &mut highest)?);
+                Waiting::Entry(recorded) => {
+                    entries.push(self.numbered(open, recorded, is_numbered, seen, &mut highest)?);
                 }
-                Item::Record(line) => {
-                    let record = line.journal.record();
+                Waiting::Record(line) => {
+                    let record = line.record();
                     let session_id = record.session_id.as_deref();
                     open.store.record(session_id, record.event.clone())?;
-                }
-                Item::Stored(_) => {
-                    unreachable!("what is taken over is not acknowledged before the server has it")
                 }
             }
         }
         let mut appended = open.store.append(entries)?.into_iter();
-        for item in &mut group.items {
-            if let Item::Entry(pending) = item {
+        let mut given: HashMap<String, u64> = HashMap::new();
+        for item in items {
+            if let Waiting::Entry(recorded) = item {
                 let one = appended.next().expect("an acknowledgement for each entry");
-                pending.recorded.set_number(one.attempt_number);
-                let highest = group.highest.entry(one.session_id).or_default();
+                recorded.set_number(one.attempt_number);
+                let highest = given.entry(one.session_id).or_default();
                 *highest = one.attempt_number.max(*highest);
             }
         }
-        Ok(())
+        Ok(given)
     }
 
-    /// `pending` as it is given to the segment, whose store numbers what follows the first.
+    /// `recorded` as it is given to the segment, whose store numbers what follows the first.
     fn numbered(
         &self,
         open: &mut Current,
-        pending: &Pending,
+        recorded: &RecordedEntry,
         is_numbered: bool,
         seen: &HashMap<String, u64>,
         highest: &mut HashMap<String, u64>,
     ) -> Result<NewEntry> {
         let mut new = NewEntry {
-            entry: pending.recorded.entry().clone(),
-            number_by_store: pending.recorded.number_by_store() && !is_numbered,
+            entry: recorded.entry().clone(),
+            number_by_store: recorded.number_by_store() && !is_numbered,
         };
         let session_id = new.entry.session_id.clone();
         if new.number_by_store && !open.begun.contains(&session_id) {
@@ -201,7 +219,10 @@ impl Spool {
     }
 
     /// Whether something of `session_id` waits.
-    pub(super) fn is_known(&self, session_id: &str) -> Result<bool> {
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn is_known(&self, session_id: &str) -> Result<bool> {
         for name in self.segments()? {
             if self.store(&name)?.is_known(session_id)? {
                 return Ok(true);
@@ -211,7 +232,10 @@ impl Spool {
     }
 
     /// The highest number of `session_id` that waits.
-    pub(super) fn highest(&self, session_id: &str) -> Result<u64> {
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn highest(&self, session_id: &str) -> Result<u64> {
         let mut highest = 0;
         for name in self.segments()? {
             self.store(&name)?.read_trail(session_id, &mut |stored| {
@@ -223,7 +247,10 @@ impl Spool {
     }
 
     /// A segment as a store.
-    pub(super) fn store(&self, name: &str) -> Result<JsonlStore> {
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn store(&self, name: &str) -> Result<JsonlStore> {
         let path = self.dir.join(name);
         JsonlStore::open(&path, JsonlOptions::default(), Arc::clone(&self.recorder))
     }
@@ -234,7 +261,7 @@ impl Spool {
         let is_open = |name: &&String| !name.ends_with(SEALED);
         let mut name = names.iter().rfind(is_open).cloned();
         // The process that began it died before it was sealed. The items now are of another write.
-        if name.as_ref().is_some_and(|name| self.has_probe(name)) {
+        if name.as_ref().is_some_and(|name| self.has_note(name)) {
             self.seal_open(current)?;
             name = None;
         }
@@ -263,12 +290,23 @@ impl Spool {
     }
 
     /// Whether anything waits.
-    pub(super) fn has_any(&self) -> Result<bool> {
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn has_any(&self) -> Result<bool> {
         Ok(!self.segments()?.is_empty())
     }
 
+    /// Whether anything may wait: what cannot be read may be something.
+    pub fn may_have_any(&self) -> bool {
+        self.has_any().unwrap_or(true)
+    }
+
     /// Waits for the turn to deliver. It ends when what is returned is dropped.
-    pub(super) fn turn(&self) -> Result<File> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] if another process takes too long; otherwise if it cannot be locked.
+    pub fn turn(&self) -> Result<File> {
         let file = self.open_file("delivering")?;
         for _ in 0..LOOKS_MAX {
             if file.try_lock().is_ok() {
@@ -289,7 +327,10 @@ impl Spool {
 
     /// Seals what is there, and returns the names of all, the oldest first. The caller has the
     /// turn.
-    pub(super) fn sealed(&self) -> Result<Vec<String>> {
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn sealed(&self) -> Result<Vec<String>> {
         let mut current = lock(&self.current);
         let _locked = self.locked()?;
         self.seal_open(&mut current)?;
@@ -299,36 +340,38 @@ impl Spool {
         self.segments()
     }
 
-    fn has_probe(&self, name: &str) -> bool {
-        self.dir.join(name).join(PROBE).exists()
+    fn has_note(&self, name: &str) -> bool {
+        self.dir.join(name).join(NOTE).exists()
     }
 
-    /// The probe that finds out whether the server has a segment already; `None` if that is not in
-    /// doubt.
+    /// The note with a segment that the server may have already; `None` if that is not in doubt.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] if that cannot be read any more.
-    pub(super) fn probe(&self, name: &str) -> Result<Option<Probe>> {
-        let path = self.dir.join(name).join(PROBE);
-        let text = match read_small(&path, Links::Refuse, PROBE_BYTES_MAX) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("read", &path, error)),
-        };
-        serde_json::from_slice(&text).map(Some).map_err(|error| {
-            Error::new(ErrorKind::Damaged, format!("read {}", path.display())).with_source(error)
-        })
+    /// If it cannot be read.
+    pub fn note(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.dir.join(name).join(NOTE);
+        match read_small(&path, Links::Refuse, NOTE_BYTES_MAX) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", &path, error)),
+        }
     }
 
     /// Removes a segment that is delivered.
-    pub(super) fn remove(&self, name: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn remove(&self, name: &str) -> Result<()> {
         let gone = format!("{name}{GONE}");
         self.rename(name, &gone)?;
         self.delete(&gone)
     }
 
     /// Sets a segment aside that is delivered as far as it could be read. Returns where it is.
-    pub(super) fn set_aside(&self, name: &str) -> Result<PathBuf> {
+    ///
+    /// # Errors
+    /// If it cannot be renamed.
+    pub fn set_aside(&self, name: &str) -> Result<PathBuf> {
         let aside = format!("{name}{DAMAGED}");
         self.rename(name, &aside)?;
         Ok(self.dir.join(aside))
@@ -349,14 +392,13 @@ impl Spool {
         rename_synced(&from, &to).map_err(|error| Error::io("rename", &from, error))
     }
 
-    fn write_probe(&self, name: &str, probe: &Probe) -> Result<()> {
+    fn write_note(&self, name: &str, note: &[u8]) -> Result<()> {
         let dir = self.dir.join(name);
         make_dir(&dir)?;
-        let text = serde_json::to_vec(probe).expect("numbers and texts");
-        let path = dir.join(PROBE);
-        // Whole or not at all: half a question could not be asked.
+        let path = dir.join(NOTE);
+        // Whole or not at all: half a note is of no use.
         export::replace(&path, &mut |file| {
-            file.write_all(&text)
+            file.write_all(note)
                 .map_err(|error| Error::io("write", &path, error))
         })?;
         sync_dir(&self.dir).map_err(|error| Error::io("sync directory", &self.dir, error))
@@ -388,8 +430,8 @@ impl Spool {
         Ok(waiting)
     }
 
-    fn check_room(&self, group: &Group, server: &str) -> Result<()> {
-        let coming: usize = group.items.iter().map(size_of_item).sum();
+    fn check_room(&self, items: &[Waiting<'_>], server: &str) -> Result<()> {
+        let coming: usize = items.iter().map(Waiting::bytes).sum();
         let mut bytes = coming as u64;
         for name in self.segments()? {
             for file in files(&self.dir.join(name))? {
@@ -402,21 +444,13 @@ impl Spool {
         Err(Error::new(
             ErrorKind::NoSpace,
             format!(
-                "the spool {} is full: it keeps {} and may have {} bytes. Bring PostgreSQL at {server} back, \
+                "the spool {} is full: it keeps {} and may have {} bytes. Bring {server} back, \
                  or allow the spool more",
                 self.dir.display(),
                 counted(self.waiting(), "entry"),
                 self.bytes_max
             ),
         ))
-    }
-}
-
-fn size_of_item(item: &Item) -> usize {
-    match item {
-        Item::Entry(pending) => pending.recorded.text().len() + 1,
-        Item::Record(line) => line.journal.json().len() + 1,
-        Item::Stored(_) => 0,
     }
 }
 

@@ -1,0 +1,8 @@
+//! A store over a real server in this process.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod away;
+mod contract;
+mod serving;
+mod stream;
