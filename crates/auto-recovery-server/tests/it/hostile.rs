@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use auto_recovery::Result;
 use auto_recovery::audit::{
     AttemptFinished, AttemptStarted, AuditStore, FailureDetected, JournalEvent, LeftBehind,
-    NewEntry, SessionFinished, SessionHeld, SessionOutcome, SessionStarted,
+    NewEntry, Removed, SessionFinished, SessionHeld, SessionOutcome, SessionStarted,
 };
 use auto_recovery::failure::{Category, Failure};
 use auto_recovery::report::{Kept, Visit};
@@ -176,6 +176,14 @@ pub(crate) struct HostileLeftovers;
 impl Leftovers for HostileLeftovers {
     fn of(&self, _session: &str, take: &mut dyn FnMut(&dyn Kept) -> Result<()>) -> Result<()> {
         take(self)
+    }
+
+    fn clearing(
+        &self,
+        _session: &str,
+        remove: &mut dyn FnMut() -> Result<Removed>,
+    ) -> Result<Removed> {
+        remove()
     }
 }
 
