@@ -1,4 +1,4 @@
-//! The one way out: HTTP requests to those whom the user named.
+//! The one way out: HTTP requests to receivers that the user named.
 //!
 //! A request goes where its URL says and nowhere else: no redirect is followed, no proxy of the
 //! environment is asked. It takes [`TIMEOUT`] in all. A URL may be a secret, as those of chat rooms
@@ -29,7 +29,7 @@ const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// The longest time that a receiver may ask us to wait for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The address of a receiver, of which only the scheme and the host are ever shown.
+/// The address of a receiver. Only its scheme and its host are ever shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OutboundUrl(String);
 
@@ -80,7 +80,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// How long it asks us to wait before we come again.
     pub(crate) retry_after: Option<Duration>,
-    /// The beginning of what it said.
+    /// The beginning of its answer.
     pub(crate) body: Vec<u8>,
 }
 

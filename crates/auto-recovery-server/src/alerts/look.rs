@@ -183,7 +183,7 @@ impl Alerts {
         )
     }
 
-    /// Has nobody told of what matches all of `matchers` until `until`. Labels match by name; so do
+    /// Nobody is told about incidents that match `matchers` until `until`. Labels match by name; so do
     /// `rule` and `severity`.
     ///
     /// # Errors
