@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use auto_recovery::files::{Links, read_small};
 use auto_recovery::{Error, ErrorKind, Result};
 use rustls::crypto::ring;
 use ureq::config::Config;
@@ -25,6 +26,9 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
 /// Bytes of the headers of an answer.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
+
+/// The longest file of certificates: all that browsers trust have a fifth of it.
+pub(crate) const ROOTS_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The longest time that a receiver may ask us to wait for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -212,7 +216,8 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>> {
         let text = format!("{} {why}: give a file of PEM certificates", path.display());
         Error::new(ErrorKind::InvalidInput, text)
     };
-    let text = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let text = read_small(path, Links::Follow, ROOTS_BYTES_MAX);
+    let text = text.map_err(|error| Error::io("read", path, error))?;
     let mut found = Vec::new();
     for item in parse_pem(&text) {
         if let PemItem::Certificate(one) = item.map_err(|_| unusable("is damaged"))? {

@@ -1,4 +1,5 @@
-//! The outbox, as decisions fill it: which transition is told to which destination, and with which others.
+//! The outbox, as decisions fill it: which transition is told to which destination, and together
+//! with which others.
 //!
 //! All of it happens in the transaction of the decision. A transition waits a while for others of
 //! its group; many in a short time are one message. What is silenced, or comes in quiet hours, is
@@ -82,7 +83,8 @@ pub(crate) fn failing(connection: &Connection) -> rusqlite::Result<BTreeMap<Stri
     rows.collect()
 }
 
-/// The destination of a `firing`, its state, and the number, the state and the tries of its message.
+/// The destination of a `firing`, its state, and the number, the state and the tries of its
+/// message.
 type Begun = (String, String, Option<i64>, Option<String>, Option<i64>);
 
 /// Fills the outbox in one transaction.

@@ -7,7 +7,8 @@ mod command;
 #[cfg(feature = "smtp")]
 mod mail;
 mod send;
+mod tried;
 mod webhook;
 
 pub use send::check_key;
-pub(crate) use send::{Means, Tried};
+pub(crate) use tried::{Means, Tried};

@@ -1,17 +1,12 @@
-//! Sending a message by whatever channel, and what its answer means.
+//! Sending a message by whatever channel.
 
-use std::time::Duration;
-
-use auto_recovery::host::Host;
 use sha2::{Digest as _, Sha256};
 
+use super::tried::{Means, Tried, of};
 use super::{alertmanager, chat, command, webhook};
 use crate::alerts::config::{Channel, Secret};
 use crate::alerts::message::{Incident, Message};
-use crate::outbound::{Answer, Outbound, OutboundUrl};
-
-/// The part of an answer that is kept, in characters.
-const ANSWER_CHARS_MAX: usize = 200;
+use crate::outbound::OutboundUrl;
 
 /// Whether `secret` is a key of a webhook.
 ///
@@ -19,30 +14,6 @@ const ANSWER_CHARS_MAX: usize = 200;
 /// What is wrong with it, without repeating it.
 pub fn check_key(secret: &Secret) -> Result<(), String> {
     webhook::key(secret).map(drop)
-}
-
-/// What became of a try.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Tried {
-    /// It was taken.
-    Sent,
-    /// It was refused, and is to be tried again, not before that long.
-    Refused(String, Option<Duration>),
-    /// Nobody knows whether it was taken.
-    Unanswered(String),
-    /// The destination is gone for good.
-    Gone,
-}
-
-/// What every channel may use.
-pub(crate) struct Means<'a> {
-    pub(crate) outbound: &'a Outbound,
-    pub(crate) host: &'a dyn Host,
-    /// The directory for the files that programs are given.
-    pub(crate) dir: &'a std::path::Path,
-    /// Certificates that are trusted.
-    #[cfg(feature = "smtp")]
-    pub(crate) roots: Option<&'a std::path::Path>,
 }
 
 impl Channel {
@@ -117,21 +88,4 @@ fn post(url: &OutboundUrl, body: &str, means: &Means<'_>) -> Tried {
     of(means
         .outbound
         .post(url, &json, body.as_bytes(), means.host.now()))
-}
-
-/// What an answer means.
-pub(super) fn of(answer: auto_recovery::Result<Answer>) -> Tried {
-    match answer {
-        Err(error) => Tried::Unanswered(error.chain()),
-        Ok(answer) if answer.is_taken() => Tried::Sent,
-        Ok(answer) if answer.status == 410 => Tried::Gone,
-        Ok(answer) => {
-            let said = String::from_utf8_lossy(&answer.body);
-            let said = auto_recovery::escape::escape_text(&said);
-            let said: String = said.chars().take(ANSWER_CHARS_MAX).collect();
-            let heeds = matches!(answer.status, 429 | 502 | 503 | 504);
-            let wait = answer.retry_after.filter(|_| heeds);
-            Tried::Refused(format!("{} {said}", answer.status), wait)
-        }
-    }
 }
