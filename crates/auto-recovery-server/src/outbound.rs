@@ -1,4 +1,4 @@
-//! The one way out: HTTP requests to those whom the user named.
+//! The one way out: HTTP requests to receivers that the user named.
 //!
 //! A request goes where its URL says and nowhere else: no redirect is followed, no proxy of the
 //! environment is asked. It takes [`TIMEOUT`] in all. A URL may be a secret, as those of chat rooms
@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use auto_recovery::files::{Links, read_small};
 use auto_recovery::{Error, ErrorKind, Result};
 use rustls::crypto::ring;
 use ureq::config::Config;
@@ -26,10 +27,13 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes of the headers of an answer.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 
+/// The longest file of certificates: all that browsers trust have a fifth of it.
+pub(crate) const ROOTS_BYTES_MAX: u64 = 1024 * 1024;
+
 /// The longest time that a receiver may ask us to wait for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The address of a receiver, of which only the scheme and the host are ever shown.
+/// The address of a receiver. Only its scheme and its host are ever shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OutboundUrl(String);
 
@@ -80,7 +84,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// How long it asks us to wait before we come again.
     pub(crate) retry_after: Option<Duration>,
-    /// The beginning of what it said.
+    /// The beginning of its answer.
     pub(crate) body: Vec<u8>,
 }
 
@@ -212,7 +216,8 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>> {
         let text = format!("{} {why}: give a file of PEM certificates", path.display());
         Error::new(ErrorKind::InvalidInput, text)
     };
-    let text = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let text = read_small(path, Links::Follow, ROOTS_BYTES_MAX);
+    let text = text.map_err(|error| Error::io("read", path, error))?;
     let mut found = Vec::new();
     for item in parse_pem(&text) {
         if let PemItem::Certificate(one) = item.map_err(|_| unusable("is damaged"))? {

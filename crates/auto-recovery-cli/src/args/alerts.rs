@@ -51,7 +51,7 @@ pub(crate) enum AlertsCommand {
         #[arg(long, value_name = "TEXT", default_value = "")]
         reason: String,
     },
-    /// Tell nobody of what matches, for a time
+    /// Tell nobody about incidents that match, for a time
     Silence {
         /// What it must have: rule=NAME, severity=critical, project=NAME, host=NAME
         #[arg(value_name = "NAME=VALUE", required = true)]

@@ -42,7 +42,7 @@ pub(crate) fn alerts(context: &Context, args: AlertsArgs) -> Result<Exit> {
             opened(context)?.silence(&matchers, now + duration, (&reason, &who), now)?;
             context
                 .printer
-                .note("nobody is told of what matches until that time has passed");
+                .note("nobody is told about incidents that match until that time has passed");
             Ok(Exit::OK)
         }
         AlertsCommand::Test { rule, since } => test(context, &rule, &since),

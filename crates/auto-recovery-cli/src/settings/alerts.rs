@@ -40,7 +40,7 @@ pub(crate) struct AlertSettings {
     pub(crate) quiet_hours: Option<Setting<QuietHours>>,
     /// How long a transition waits for others.
     pub(crate) gather: Option<Setting<Duration>>,
-    /// So many incidents in five minutes are one message.
+    /// This many incidents in five minutes are one message.
     pub(crate) storm: Option<Setting<u32>>,
 }
 

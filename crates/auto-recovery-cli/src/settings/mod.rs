@@ -5,9 +5,6 @@
 
 #[cfg(feature = "serve")]
 mod alerts;
-#[cfg(not(feature = "serve"))]
-#[path = "no_alerts.rs"]
-mod alerts;
 mod duration;
 mod encryption;
 mod environment;
@@ -15,6 +12,8 @@ mod file;
 mod fixer;
 mod layer;
 mod moment;
+#[cfg(not(feature = "serve"))]
+mod no_alerts;
 mod origin;
 mod otlp;
 mod ownership;
@@ -33,6 +32,7 @@ mod trusted;
 mod untrusted;
 mod value;
 
+#[cfg(feature = "serve")]
 pub(crate) use alerts::AlertSettings;
 pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
@@ -46,6 +46,8 @@ pub(crate) use file::{
 pub(crate) use fixer::FixerSetting;
 pub(crate) use layer::{Layer, PolicyLayer};
 pub(crate) use moment::parse_moment;
+#[cfg(not(feature = "serve"))]
+pub(crate) use no_alerts::AlertSettings;
 pub(crate) use origin::{Origin, Setting};
 pub(crate) use otlp::OtlpSettings;
 pub(crate) use ownership::Doubt;

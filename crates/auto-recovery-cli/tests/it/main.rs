@@ -1,5 +1,6 @@
 //! The command's tests: whole stories through the binary, one module a topic.
 
+#[cfg(feature = "serve")]
 mod alerts;
 mod attacked;
 mod bad_input;

@@ -26,7 +26,7 @@ pub struct Alerting {
     pub quiet: Option<QuietHours>,
     /// How long a transition waits for others of its group; 10 s if nobody says.
     pub gather: Option<Duration>,
-    /// So many incidents in five minutes are one message; 20 if nobody says.
+    /// This many incidents in five minutes are one message; 20 if nobody says.
     pub storm: Option<u32>,
     /// The directory in which entries wait for a store that is away.
     pub spool: Option<PathBuf>,
@@ -109,7 +109,7 @@ impl Label {
 pub enum Check {
     /// A session ended and a person is needed.
     Escalated,
-    /// The same kind of failure in so many sessions.
+    /// The same kind of failure in several sessions.
     Repeated {
         /// How many.
         times: u32,
@@ -294,7 +294,7 @@ pub enum Channel {
     Mail(Mail),
 }
 
-/// A server that takes mail, and whom it is for.
+/// A server that takes mail, and the receivers.
 #[cfg(feature = "smtp")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {

@@ -23,7 +23,7 @@ pub(crate) enum State {
         incident: u64,
         /// Since when it does not hold any more.
         over_ms: Option<i64>,
-        /// Whether somebody said that they know, and of what was there then.
+        /// The newest session that somebody acknowledged.
         known_ms: Option<i64>,
     },
 }
@@ -82,8 +82,8 @@ pub(crate) struct Transition {
     pub(crate) observed: Observed,
 }
 
-/// Steps the conditions of `rule`, of which those in `holding` hold at `now`. `next` is the number
-/// of the next incident.
+/// Steps the conditions of `rule`; those in `holding` hold at `now`. `next` is the number of the
+/// next incident.
 pub(crate) fn decide(
     rule: &Rule,
     all: &mut BTreeMap<Labels, Series>,

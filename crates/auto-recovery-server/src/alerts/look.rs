@@ -183,8 +183,8 @@ impl Alerts {
         )
     }
 
-    /// Has nobody told of what matches all of `matchers` until `until`. Labels match by name; so do
-    /// `rule` and `severity`.
+    /// Nobody is told about incidents that match `matchers` until `until`. Labels match by name; so
+    /// do `rule` and `severity`.
     ///
     /// # Errors
     /// If there is no state yet, or it cannot be written.

@@ -39,6 +39,4 @@ pub(crate) use tables::TABLES;
 pub(crate) use watch::Watch;
 
 #[cfg(test)]
-mod outbox_tests;
-#[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
-//! The outbox, as decisions fill it: which transition is told to whom, together with which others.
+//! The outbox, as decisions fill it: which transition is told to which destination, and together
+//! with which others.
 //!
 //! All of it happens in the transaction of the decision. A transition waits a while for others of
 //! its group; many in a short time are one message. What is silenced, or comes in quiet hours, is
-//! held. A `resolved` is only ever told to whom the `firing` was.
+//! held. A `resolved` goes where its `firing` went, and nowhere else.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use super::message::Incident;
 use super::observe::{Labels, ms};
 use super::tables::{from_json, json};
 
-/// So many incidents in so short a time are a storm, unless somebody says otherwise: one message.
+/// This many incidents in this time are a storm, unless somebody says otherwise: one message.
 const STORM: u32 = 20;
 const STORM_MS: i64 = 5 * 60 * 1000;
 
@@ -81,6 +82,10 @@ pub(crate) fn failing(connection: &Connection) -> rusqlite::Result<BTreeMap<Stri
     let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
 }
+
+/// The destination of a `firing`, its state, and the number, the state and the tries of its
+/// message.
+type Begun = (String, String, Option<i64>, Option<String>, Option<i64>);
 
 /// Fills the outbox in one transaction.
 pub(crate) struct Queue<'a> {
@@ -170,7 +175,7 @@ impl Queue<'_> {
              FROM alert_item AS item LEFT JOIN alert_message AS message ON message.number = item.message
              WHERE item.incident = ? AND item.change = 'firing'",
         )?;
-        let told: Vec<(String, String, Option<i64>, Option<String>, Option<i64>)> = select
+        let told: Vec<Begun> = select
             .query_map([signed(incident)], |row| {
                 Ok((
                     row.get(0)?,
@@ -275,7 +280,7 @@ impl Queue<'_> {
         Ok(())
     }
 
-    /// Those whom `rule` tells: for one that does not take what it is sent, all others.
+    /// The destinations of `rule`: for one that does not take what it is sent, all others.
     fn destinations(&self, rule: &Rule, labels: &Labels) -> Vec<String> {
         let failing = match &rule.check {
             Check::DeliveryFailing { .. } => labels.get("destination"),

@@ -62,7 +62,7 @@ pub fn replay(
 ) -> Result<Vec<Fired>> {
     if !rule.check.is_of_sessions() {
         let text = format!(
-            "`{}` is a rule about {}, of which the record says nothing: only rules over sessions \
+            "`{}` is a rule about {}, and the record says nothing about that: only rules over sessions \
              can be tested",
             rule.name,
             rule.check.as_str()

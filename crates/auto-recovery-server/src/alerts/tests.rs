@@ -1,5 +1,7 @@
 //! Rules, states, the clock and the outbox, without a network: time is scripted.
 
+mod outbox;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

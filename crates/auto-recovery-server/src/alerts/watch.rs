@@ -38,7 +38,7 @@ pub(crate) struct Watch {
     pub(crate) alerting: Arc<Alerting>,
     pub(crate) following: Arc<Following>,
     pub(crate) outbound: Arc<Outbound>,
-    /// The directories of heartbeats, and of what programs are given.
+    /// The directories of heartbeats, and of files for programs.
     pub(crate) beats_dir: PathBuf,
     pub(crate) files_dir: PathBuf,
     /// When rules were last worked out, in milliseconds of the monotonic clock.

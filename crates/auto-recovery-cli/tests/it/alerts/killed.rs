@@ -58,7 +58,6 @@ fn faults(told: &[Told]) -> Vec<String> {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the test starts what it kills")]
 fn every_transition_is_decided_once_and_told() {
     let machine = Machine::new();
     let receiver = Receiver::start();

@@ -7,7 +7,7 @@ use auto_recovery::escape::escape_text;
 use auto_recovery::host::timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Means, Tried, of};
+use super::tried::{Means, Tried, of};
 use crate::alerts::message::Incident;
 use crate::outbound::OutboundUrl;
 

@@ -7,7 +7,7 @@ use auto_recovery::files::{self, Purpose, Synced};
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::process::{CommandSpec, Discard, Leftovers, run as run_process};
 
-use super::{Means, Tried};
+use super::tried::{Means, Tried};
 use crate::alerts::message::Message;
 
 /// The time that it has.

@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
+use auto_recovery::files::{Links, read_small};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{SmtpTransport, Transport as _};
 
-use super::{Means, Tried};
+use super::tried::{Means, Tried};
 use crate::alerts::config::{Mail, MailTls};
 use crate::alerts::message::{Message, cut_to};
+use crate::outbound::ROOTS_BYTES_MAX;
 
 /// The time that a server has to answer.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -42,7 +44,8 @@ fn transport(mail: &Mail, means: &Means<'_>) -> Result<SmtpTransport, String> {
     let mut tls = TlsParameters::builder(mail.host.clone());
     if let Some(path) = means.roots {
         let unusable = |error: String| format!("{}: {error}", path.display());
-        let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+        let pem = read_small(path, Links::Follow, ROOTS_BYTES_MAX);
+        let pem = pem.map_err(|error| unusable(error.to_string()))?;
         let own = Certificate::from_pem(&pem).map_err(|error| unusable(error.to_string()))?;
         tls = tls.add_root_certificate(own);
     }

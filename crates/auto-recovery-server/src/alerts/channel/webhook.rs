@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::Serialize;
 use sha2::Sha256;
 
-use super::{Means, Tried, of};
+use super::tried::{Means, Tried, of};
 use crate::alerts::clock::millis;
 use crate::alerts::config::Secret;
 use crate::alerts::message::Message;

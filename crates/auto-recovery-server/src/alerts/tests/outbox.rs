@@ -11,11 +11,11 @@ use auto_recovery::host::Host;
 use auto_recovery::mutex::lock;
 use tokio::sync::watch;
 
-use super::config::{Alerting, Channel, Check, Destination};
-use super::engine::{Engine, Seen};
-use super::look::{active, deliveries};
-use super::sender::Sender;
-use super::tests::{Clocks, History, rule};
+use super::{Clocks, History, rule};
+use crate::alerts::config::{Alerting, Channel, Check, Destination};
+use crate::alerts::engine::{Engine, Seen};
+use crate::alerts::look::{active, deliveries};
+use crate::alerts::sender::Sender;
 use crate::feed::{Database, Following, Standing};
 use crate::outbound::{Outbound, OutboundUrl};
 
@@ -477,12 +477,12 @@ fn what_is_critical_is_told_again_and_quiet_hours_hold_back_the_rest() {
     let mut all = alerting(Check::Escalated, &[("ops", &ops)]);
     all.rules[0].repeat = Some(HOUR);
     // All of the day but one minute that the clock does not come to.
-    all.quiet = Some(super::config::QuietHours { from: 1, until: 0 });
+    all.quiet = Some(crate::alerts::config::QuietHours { from: 1, until: 0 });
     let mut bench = Bench::new(all.clone());
     bench.history.session(("shop", "h"), "refused", ESCALATED);
     bench.decide();
     assert_eq!(bench.send("ops"), 0);
-    all.rules[0].severity = super::config::Severity::Critical;
+    all.rules[0].severity = crate::alerts::config::Severity::Critical;
     bench.alerting = Arc::new(all);
     bench.crash();
     bench.decide();
@@ -509,7 +509,7 @@ fn what_stands_in_the_way_of_a_beat_is_no_beat() {
     bench.pass(HOUR);
     assert_eq!(bench.send("ops"), 1, "it was never heard of in its time");
     let host: &Clocks = &bench.history.host;
-    super::beats::beat_in(bench.state.path(), "backup", host).unwrap();
+    crate::alerts::beats::beat_in(bench.state.path(), "backup", host).unwrap();
     bench.crash();
     bench.decide();
     assert_eq!(bench.send("ops"), 1);
