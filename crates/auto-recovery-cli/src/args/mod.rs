@@ -2,6 +2,7 @@
 //!
 //! Arguments are typed here and mean nothing yet; [`crate::settings`] decides what they mean.
 
+mod advise;
 mod check;
 mod global;
 mod help;
@@ -19,6 +20,7 @@ mod top;
 mod trail;
 mod value;
 
+pub(crate) use advise::AdviseArgs;
 pub(crate) use global::GlobalArgs;
 pub(crate) use help::fitted;
 pub(crate) use inspect::{

@@ -7,10 +7,10 @@ use clap::{Arg, CommandFactory, Parser, Subcommand};
 #[cfg(feature = "serve")]
 use crate::args::ServeArgs;
 use crate::args::{
-    AccessArgs, CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs,
-    ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs, ProofArgs,
-    PruneArgs, RecipesArgs, RedactArgs, ReportArgs, RestoreArgs, RunArgs, SealArgs, SessionsArgs,
-    ShowArgs, StatsArgs, TailArgs, TrustArgs, VerifyArgs,
+    AccessArgs, AdviseArgs, CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs,
+    ExplainArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs,
+    ProofArgs, PruneArgs, RecipesArgs, RedactArgs, ReportArgs, RestoreArgs, RunArgs, SealArgs,
+    SessionsArgs, ShowArgs, StatsArgs, TailArgs, TrustArgs, VerifyArgs,
 };
 use crate::build::VERSION;
 
@@ -110,6 +110,7 @@ pub(crate) enum Command {
     Plan(Box<PlanArgs>),
     Classify(ClassifyArgs),
     Recipes(RecipesArgs),
+    Advise(AdviseArgs),
     Explain(ExplainArgs),
     Redact(RedactArgs),
     /// Record attempts that something else made, as JSONL on stdin

@@ -1,6 +1,7 @@
 //! One file a command: a function of the context and of the arguments that returns the exit code.
 
 mod access;
+mod advise;
 mod around;
 mod captured;
 mod checkpoint;
@@ -55,6 +56,7 @@ mod verify;
 mod wanted;
 
 pub(crate) use access::access;
+pub(crate) use advise::advise;
 pub(crate) use checkpoint::checkpoint;
 pub(crate) use checkpoints::checkpoints;
 pub(crate) use classify::classify;

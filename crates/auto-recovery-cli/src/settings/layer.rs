@@ -17,9 +17,9 @@ use crate::settings::recipe::{read_recipes, read_rules};
 use crate::settings::section::{Section, complaint};
 use crate::settings::value::{absolute_path, parse_durability};
 use crate::settings::{
-    EncryptionSettings, FixerSetting, OnAuditFailure, OnLeftover, RecipeSetting, RedactSettings,
-    RetentionSettings, RollbackTarget, RuleSetting, SealWhen, Setting, SourceFile, StoreUrl,
-    StrategyCommand, Tier,
+    EncryptionSettings, FixerSetting, LearnLayer, OnAuditFailure, OnLeftover, RecipeSetting,
+    RedactSettings, RetentionSettings, RollbackTarget, RuleSetting, SealWhen, Setting, SourceFile,
+    StoreUrl, StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -30,6 +30,7 @@ pub(crate) struct Layer {
     pub(crate) durability: Option<Setting<Durability>>,
     pub(crate) on_audit_failure: Option<Setting<OnAuditFailure>>,
     pub(crate) retention: RetentionSettings,
+    pub(crate) learn: LearnLayer,
     pub(crate) redact: RedactSettings,
     pub(crate) encryption: EncryptionSettings,
     pub(crate) seal_when: Option<Setting<SealWhen>>,
@@ -102,6 +103,7 @@ impl Layer {
                 durability: root.parsed("durability", parse_durability)?,
                 on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
                 retention: retention(root)?,
+                learn: LearnLayer::of_user(root)?,
                 redact: RedactSettings::of_user(root)?,
                 seal_when,
                 seal_publish,
@@ -148,6 +150,7 @@ impl Layer {
             }
             let layer = Self {
                 redact: RedactSettings::of_project(root)?,
+                learn: LearnLayer::of_project(root)?,
                 ..Self::from_root(root)?
             };
             root.finish()?;
@@ -163,6 +166,7 @@ impl Layer {
             durability: None,
             on_audit_failure: None,
             retention: RetentionSettings::default(),
+            learn: LearnLayer::default(),
             redact: RedactSettings::default(),
             encryption: EncryptionSettings::default(),
             seal_when: None,

@@ -9,6 +9,7 @@ mod environment;
 mod file;
 mod fixer;
 mod layer;
+mod learn;
 mod moment;
 mod origin;
 mod ownership;
@@ -37,6 +38,7 @@ pub(crate) use file::{
 };
 pub(crate) use fixer::FixerSetting;
 pub(crate) use layer::{Layer, PolicyLayer};
+pub(crate) use learn::{LearnLayer, LearnSettings};
 pub(crate) use moment::parse_moment;
 pub(crate) use origin::{Origin, Setting};
 pub(crate) use ownership::Doubt;

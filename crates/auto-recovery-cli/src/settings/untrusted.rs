@@ -58,6 +58,8 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         seal_publish: _,
         encryption: _,
         fixers: _,
+        // A project can only turn it off.
+        learn,
         policy,
         grace,
         protect,
@@ -88,6 +90,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
     let left = Layer {
         policy,
         protect,
+        learn,
         allow: unused.unless("allow", allow, |tier| *tier <= allowed),
         checkpoint: unused.unless("checkpoint", checkpoint, |on| *on),
         fail_on_flaky: unused.unless("fail_on_flaky", fail_on_flaky, |on| *on),
