@@ -9,11 +9,12 @@ use auto_recovery::audit::{
     AdviceRecord, AuditStore, FailureDetected, FoundSession, JournalEvent, find_session,
 };
 use auto_recovery::learn::{
-    ControlReport, FailureKey, LearnMode, Learned, Moment, advise as advise_again, counts_in_words,
+    ControlReport, Evidence, FailureKey, LearnMode, LearnSettings, Learned, Moment,
+    advise as advise_again, counts_in_words,
 };
-use auto_recovery::plan::{Advice, StepFacts};
+use auto_recovery::plan::{Advice, AdviceStatus, StepFacts};
 use auto_recovery::recipe::Situation;
-use auto_recovery::run::{Learning, units_on_record};
+use auto_recovery::run::{Learning, RunPlan, units_on_record};
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result, classify};
 use serde_json::{Value, json};
 
@@ -57,7 +58,7 @@ pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
         Some(file) => Some(read_failure(file)?),
         None => newest(context, &*store)?,
     };
-    let Some((failure, category)) = found else {
+    let Some(found) = found else {
         context
             .printer
             .note("no failure is on record in this workspace");
@@ -65,36 +66,12 @@ pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
     };
     let workspace = context.settings.workspace.display().to_string();
     let evidence = learning.evidence_on_record(&*store, &workspace, (now, None))?;
-    let command = match args.command.is_empty() {
-        true => vec![OsString::from("true")],
-        false => args.command,
-    };
-    let request = library_request(context, &RunRequest::of(command))?;
-    let redactor = context.redactor.clone();
-    let planner = Learned {
-        shipped: request.tries.planner.clone(),
-        evidence: Ok(evidence),
-        settings: auto_recovery::learn::LearnSettings {
-            mode: LearnMode::Advise,
-            ..settings
-        },
-        control: false,
-        mask: Arc::new(move |text| redactor.redact_text(text).into_owned()),
-    };
-    let argv = request.words();
-    let situation = Situation {
-        argv: &argv,
-        failure: Some(&failure),
-        category,
-        output: &failure.message,
-    };
-    let policy = (request.tries.policy)(category, &failure);
-    let plan = request.plan_by(&situation, &policy, Duration::ZERO, &planner)?;
+    let plan = plan(context, args.command, &found, evidence)?;
     let Some((mut advice, names)) = plan.advice else {
         return Ok(Exit::NOT_FOUND);
     };
     if settings.mode == LearnMode::Off {
-        advice.status = auto_recovery::plan::AdviceStatus::Off;
+        advice.status = AdviceStatus::Off;
         advice.why = "learning is off".to_owned();
         advice.order.clone_from(&advice.shipped);
         advice.left_out.clear();
@@ -105,7 +82,8 @@ pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
     }
     let name = |step: &str| {
         let (base, number) = step.split_once('#').unwrap_or((step, "1"));
-        let known = names.get(base).cloned().unwrap_or_else(|| base.to_owned());
+        let known = names.get(base).cloned();
+        let known = known.unwrap_or_else(|| base.to_owned());
         match number {
             "1" => known,
             number => format!("{known}, try {number}"),
@@ -113,6 +91,45 @@ pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
     };
     table(context, &advice, &name)?;
     Ok(Exit::OK)
+}
+
+/// What `command` would try against the failure, with what history advises.
+fn plan(
+    context: &Context,
+    command: Vec<OsString>,
+    (failure, category): &(Failure, Category),
+    evidence: Evidence,
+) -> Result<RunPlan> {
+    let command = match command.is_empty() {
+        true => vec![OsString::from("true")],
+        false => command,
+    };
+    let request = library_request(context, &RunRequest::of(command))?;
+    let redactor = context.redactor.clone();
+    let planner = Learned {
+        shipped: request.tries.planner.clone(),
+        evidence: Ok(evidence),
+        settings: advising(context),
+        control: false,
+        mask: Arc::new(move |text| redactor.redact_text(text).into_owned()),
+    };
+    let argv = request.words();
+    let situation = Situation {
+        argv: &argv,
+        failure: Some(failure),
+        category: *category,
+        output: &failure.message,
+    };
+    let policy = (request.tries.policy)(*category, failure);
+    request.plan_by(&situation, &policy, Duration::ZERO, &planner)
+}
+
+/// The settings, whatever the mode: who asks wants advice.
+fn advising(context: &Context) -> LearnSettings {
+    LearnSettings {
+        mode: LearnMode::Advise,
+        ..context.settings.run.learn.library()
+    }
 }
 
 fn now(context: &Context) -> Moment {
@@ -220,11 +237,12 @@ fn again(
     let workspace = summary.and_then(|one| one.workspace).unwrap_or_default();
     let evidence = learning.evidence_on_record(store, &workspace, (now, Some(now)))?;
     let key = FailureKey::of(detected.category, &detected.failure);
-    let settings = auto_recovery::learn::LearnSettings {
-        mode: LearnMode::Advise,
-        ..context.settings.run.learn.library()
-    };
-    let advice = advise_again(&units_on_record(record), &key, &evidence, &settings);
+    let advice = advise_again(
+        &units_on_record(record),
+        &key,
+        &evidence,
+        &advising(context),
+    );
     let differs = differences(record, &advice);
     if context.printer.json {
         let both =

@@ -58,7 +58,6 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         seal_publish: _,
         encryption: _,
         fixers: _,
-        // A project can only turn it off.
         learn,
         policy,
         grace,

@@ -1,5 +1,5 @@
-//! What history advised against a failure, as the journal keeps it with that: with the shipped plan,
-//! so that anybody can count again.
+//! What history advised against a failure, as the journal keeps it with that: with the shipped
+//! plan, so that anybody can count again.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ pub struct AdviceRecord {
     pub plan: Vec<AdviceUnit>,
 }
 
-/// The time to the end in the shipped order and in the advised one, and how sure that one is faster.
+/// The time to the end in the shipped order and in the advised one, and how sure that is faster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AdviceExpected {

@@ -95,7 +95,7 @@ impl Others {
         made
     }
 
-    /// The summaries of each workspace that `runs` are of, each begun as `empty` is, and what all saw.
+    /// The summaries of each workspace that `runs` are of, begun as `empty` is, and what all saw.
     pub fn count(
         runs: impl IntoIterator<Item = Run>,
         salt: Salt,

@@ -1,9 +1,9 @@
 //! What a run learned before, and how it is kept: `STATE/learned/` has a summary of each workspace
 //! and one of what others saw.
 //!
-//! All of it is derived from the journal and may be removed at any time. A run reads two small files
-//! when its command failed, and counts its own session at its end; a command that passes pays
-//! nothing. Nothing here is a reason to fail: without it, the shipped order stays.
+//! All of it is derived from the journal and may be removed at any time. A run reads two small
+//! files when its command failed, and counts its own session at its end; a command that passes
+//! pays nothing. Nothing here is a reason to fail: without it, the shipped order stays.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind as IoKind, Read as _};
@@ -147,8 +147,8 @@ impl Learning {
         Ok((summaries.remove(root).unwrap_or(empty), others))
     }
 
-    /// What is known in `workspace` at `now`, counted from the journal of `store` alone. `until` cuts
-    /// it off: what ended later is not known.
+    /// What is known in `workspace` at `now`, counted from the journal of `store` alone. `until`
+    /// cuts it off: what ended later is not known.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -182,8 +182,8 @@ impl Learning {
         Ok(all.into_iter().filter(|run| filter.takes(run)).collect())
     }
 
-    /// Removes all summaries. The journal stays, and is counted anew at the end of the next recovery.
-    /// Returns whether there were any.
+    /// Removes all summaries. The journal stays, and is counted anew at the end of the next
+    /// recovery. Returns whether there were any.
     ///
     /// # Errors
     /// If they cannot be removed.

@@ -119,6 +119,19 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     conclude(run, recovery, ending)
 }
 
+/// `incident` with what is tried against it, and what not.
+fn planned(incident: Incident, plan: &RunPlan, tree: Option<&GuardedTree>) -> Incident {
+    Incident {
+        skipped: plan.skipped.clone(),
+        advice: plan
+            .advice
+            .as_ref()
+            .and_then(|(advice, _)| record_of(advice)),
+        checkpoint: tree.map(GuardedTree::ground),
+        ..incident
+    }
+}
+
 /// Puts `failed`, which the deadline cut off, on record. Nothing is tried any more, so the tree is
 /// not claimed.
 ///
