@@ -9,7 +9,7 @@ use auto_recovery::audit::{AuditStore, Recorder, redaction_key};
 use auto_recovery::host::{Host, SystemHost};
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::redaction::Redactor;
-use auto_recovery::run::Place;
+use auto_recovery::run::{Learning, Place};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::GlobalArgs;
@@ -110,6 +110,16 @@ impl Context {
         }
         for unread in self.settings.unread.iter().filter(|one| !one.is_broken) {
             self.printer.warn(unread);
+        }
+    }
+
+    /// Removes what was learned: the journal is counted anew at the end of the next recovery.
+    pub(crate) fn count_anew(&self) {
+        let settings = self.settings.run.learn.library();
+        let learning = Learning::new(&self.settings.state_dir.value, settings);
+        if let Err(error) = learning.forget() {
+            self.printer
+                .warn(format_args!("forget what was learned: {}", error.chain()));
         }
     }
 

@@ -61,7 +61,12 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             let mistakes = mistakes_for(&command);
             let flags = Layer::default();
             let context = Context::new(&global, flags, &environment, printer, mistakes)?;
-            Ok(dispatch(&context, command)?)
+            let is_counted_anew = changes_counts(&command);
+            let exit = dispatch(&context, command)?;
+            if is_counted_anew {
+                context.count_anew();
+            }
+            Ok(exit)
         }
     }
 }
@@ -70,7 +75,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
 /// what was done, works nevertheless.
 fn mistakes_for(command: &Command) -> Mistakes {
     match command {
-        Command::Run(_) | Command::Plan(_) => Mistakes::Refused,
+        Command::Run(_) | Command::Plan(_) | Command::Advise(_) => Mistakes::Refused,
         Command::Log
         | Command::Checkpoint(_)
         | Command::Hold(_)
@@ -106,11 +111,27 @@ fn mistakes_for(command: &Command) -> Mistakes {
     }
 }
 
+/// Whether `command` changes what history says other than by a recovery.
+fn changes_counts(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Clear(_)
+            | Command::Prune(_)
+            | Command::Import(_)
+            | Command::Copy(_)
+            | Command::Restore(_)
+    )
+}
+
 /// Whether what the project's file says of recoveries plays a part in `command`.
 fn reads_policy(command: &Command) -> bool {
     matches!(
         command,
-        Command::Classify(_) | Command::Recipes(_) | Command::Explain(_) | Command::Config
+        Command::Classify(_)
+            | Command::Recipes(_)
+            | Command::Explain(_)
+            | Command::Advise(_)
+            | Command::Config
     )
 }
 
@@ -139,6 +160,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Heartbeat(args) => commands::heartbeat(context, args),
         Command::Classify(args) => commands::classify(context, args),
         Command::Recipes(args) => commands::recipes(context, args),
+        Command::Advise(args) => commands::advise(context, args),
         Command::Explain(args) => commands::explain(context, args),
         Command::Trust(args) => commands::trust(context, args),
         Command::Checkpoint(args) => commands::checkpoint(context, args),

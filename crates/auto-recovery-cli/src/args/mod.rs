@@ -2,6 +2,7 @@
 //!
 //! Arguments are typed here and mean nothing yet; [`crate::settings`] decides what they mean.
 
+mod advise;
 #[cfg(feature = "serve")]
 mod alerts;
 mod check;
@@ -23,6 +24,7 @@ mod top;
 mod trail;
 mod value;
 
+pub(crate) use advise::AdviseArgs;
 #[cfg(feature = "serve")]
 pub(crate) use alerts::{AlertsArgs, AlertsCommand, HeartbeatArgs};
 pub(crate) use global::GlobalArgs;

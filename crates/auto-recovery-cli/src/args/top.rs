@@ -5,10 +5,10 @@ use std::ffi::{OsStr, OsString};
 use clap::{Arg, CommandFactory, Parser, Subcommand};
 
 use crate::args::{
-    AccessArgs, CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs, ExplainArgs,
-    ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs, ProofArgs,
-    PruneArgs, RecipesArgs, RedactArgs, ReportArgs, RestoreArgs, RunArgs, SealArgs, SessionsArgs,
-    ShowArgs, StatsArgs, TailArgs, TrustArgs, VerifyArgs,
+    AccessArgs, AdviseArgs, CheckpointArgs, ClassifyArgs, ClearArgs, CompletionsArgs, CopyArgs,
+    ExplainArgs, ExportArgs, GlobalArgs, HistoryArgs, HoldArgs, ImportArgs, KeyArgs, PlanArgs,
+    ProofArgs, PruneArgs, RecipesArgs, RedactArgs, ReportArgs, RestoreArgs, RunArgs, SealArgs,
+    SessionsArgs, ShowArgs, StatsArgs, TailArgs, TrustArgs, VerifyArgs,
 };
 #[cfg(feature = "serve")]
 use crate::args::{AlertsArgs, HeartbeatArgs, ServeArgs};
@@ -110,6 +110,7 @@ pub(crate) enum Command {
     Plan(Box<PlanArgs>),
     Classify(ClassifyArgs),
     Recipes(RecipesArgs),
+    Advise(AdviseArgs),
     Explain(ExplainArgs),
     Redact(RedactArgs),
     /// Record attempts that something else made, as JSONL on stdin

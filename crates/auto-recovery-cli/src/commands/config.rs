@@ -12,10 +12,10 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Table};
 use crate::settings::{
-    AlertSettings, EncryptionSettings, FixerSetting, OtlpSettings, Policy, PolicyLayer, Project,
-    RecipeChange, RecipeSetting, RedactSettings, RemoteSettings, RetentionSettings, RollbackTarget,
-    RuleSetting, RunSettings, Setting, Settings, StrategyCommand, Trusted, Unread, Untrusted,
-    durability_name, human_size,
+    AlertSettings, EncryptionSettings, FixerSetting, LearnSettings, OtlpSettings, Policy,
+    PolicyLayer, Project, RecipeChange, RecipeSetting, RedactSettings, RemoteSettings,
+    RetentionSettings, RollbackTarget, RuleSetting, RunSettings, Setting, Settings,
+    StrategyCommand, Trusted, Unread, Untrusted, durability_name, human_size,
 };
 
 /// A setting as it is shown.
@@ -343,6 +343,7 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         on_audit_failure: _,
         seal_when: _,
         seal_publish: _,
+        learn,
         recipes,
         rules,
         fixers,
@@ -380,10 +381,26 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         ],
     );
     push_ends(rows, run);
+    push_learn(rows, learn);
     push_kinds(rows, run);
     rows.extend(recipes.iter().map(recipe));
     rows.extend(rules.iter().map(rule));
     rows.extend(fixers.iter().map(fixer));
+}
+
+fn push_learn(rows: &mut Vec<Row>, learn: &LearnSettings) {
+    let LearnSettings {
+        mode,
+        scope,
+        person,
+        control,
+    } = learn;
+    rows.push(row("learn.mode", mode, |mode| json!(mode.as_str())));
+    rows.push(row("learn.scope", scope, |scope| json!(scope.as_str())));
+    rows.push(row("learn.person", person, duration));
+    rows.push(row("learn.control", control, |control| {
+        json!(format!("{control}%"))
+    }));
 }
 
 /// What becomes of a run that died, of one that cannot be recorded, and of its record.

@@ -221,6 +221,7 @@ fn nothing_known() -> FailureDetected {
         checkpoint: None,
         plan: Vec::new(),
         skipped: Vec::new(),
+        advice: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! One file a command: a function of the context and of the arguments that returns the exit code.
 
 mod access;
+mod advise;
 #[cfg(feature = "serve")]
 mod alerts;
 mod around;
@@ -61,6 +62,7 @@ mod verify;
 mod wanted;
 
 pub(crate) use access::access;
+pub(crate) use advise::advise;
 #[cfg(feature = "serve")]
 pub(crate) use alerts::{alerts, heartbeat};
 pub(crate) use checkpoint::checkpoint;

@@ -95,7 +95,7 @@ pub(crate) fn plan(context: &Context, typed: &RunRequest) -> Result<Exit> {
             output: "",
         };
         let policy = (request.tries.policy)(category, &Failure::default());
-        let RunPlan { steps, skipped } = request.plan(&situation, &policy, Duration::ZERO)?;
+        let RunPlan { steps, skipped, .. } = request.plan(&situation, &policy, Duration::ZERO)?;
         Ok(CategoryPlan {
             category,
             steps: steps.iter().map(Step::of).collect(),

@@ -174,6 +174,7 @@ fn prune_if_due(context: &Context, rules: &RetentionRules) -> Result<()> {
     let archive = archive.map(|one| one.value.clone());
     let Outcome { rows, error, .. } = prune_all(context, &store, &doomed, archive)?;
     if !rows.is_empty() {
+        context.count_anew();
         context
             .printer
             .note(format_args!("removed {} as [retention] says", sum(&rows)));

@@ -17,9 +17,9 @@ use crate::settings::recipe::{read_recipes, read_rules};
 use crate::settings::section::{Section, complaint};
 use crate::settings::value::{absolute_path, parse_durability};
 use crate::settings::{
-    AlertSettings, EncryptionSettings, FixerSetting, OnAuditFailure, OnLeftover, OtlpSettings,
-    RecipeSetting, RedactSettings, RemoteSettings, RetentionSettings, RollbackTarget, RuleSetting,
-    SealWhen, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
+    AlertSettings, EncryptionSettings, FixerSetting, LearnLayer, OnAuditFailure, OnLeftover,
+    OtlpSettings, RecipeSetting, RedactSettings, RemoteSettings, RetentionSettings, RollbackTarget,
+    RuleSetting, SealWhen, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -30,6 +30,7 @@ pub(crate) struct Layer {
     pub(crate) durability: Option<Setting<Durability>>,
     pub(crate) on_audit_failure: Option<Setting<OnAuditFailure>>,
     pub(crate) retention: RetentionSettings,
+    pub(crate) learn: LearnLayer,
     pub(crate) redact: RedactSettings,
     pub(crate) encryption: EncryptionSettings,
     pub(crate) alerts: AlertSettings,
@@ -112,6 +113,7 @@ impl Layer {
                 retention: retention(root)?,
                 alerts: AlertSettings::of_user(root)?,
                 otlp: OtlpSettings::of_user(root)?,
+                learn: LearnLayer::of_user(root)?,
                 redact: RedactSettings::of_user(root)?,
                 remote: RemoteSettings::of_user(root)?,
                 seal_when,
@@ -160,6 +162,7 @@ impl Layer {
             }
             let layer = Self {
                 redact: RedactSettings::of_project(root)?,
+                learn: LearnLayer::of_project(root)?,
                 ..Self::from_root(root)?
             };
             root.finish()?;
@@ -177,6 +180,7 @@ impl Layer {
             retention: RetentionSettings::default(),
             alerts: AlertSettings::default(),
             otlp: OtlpSettings::default(),
+            learn: LearnLayer::default(),
             redact: RedactSettings::default(),
             encryption: EncryptionSettings::default(),
             remote: RemoteSettings::default(),

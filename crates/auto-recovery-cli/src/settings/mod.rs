@@ -11,6 +11,7 @@ mod environment;
 mod file;
 mod fixer;
 mod layer;
+mod learn;
 mod moment;
 #[cfg(not(feature = "serve"))]
 mod no_alerts;
@@ -45,6 +46,7 @@ pub(crate) use file::{
 };
 pub(crate) use fixer::FixerSetting;
 pub(crate) use layer::{Layer, PolicyLayer};
+pub(crate) use learn::{LearnLayer, LearnSettings};
 pub(crate) use moment::parse_moment;
 #[cfg(not(feature = "serve"))]
 pub(crate) use no_alerts::AlertSettings;

@@ -11,8 +11,9 @@ use crate::args::{
     MappedExit, OutcomeArgs, Profile, ReportTarget, RunArgs, StrategyArgs, TimingArgs, TreeArgs,
 };
 use crate::settings::{
-    FixerSetting, Layer, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting, RedactSettings,
-    RetentionSettings, RollbackTarget, RuleSetting, SealWhen, Setting, StrategyCommand, Tier,
+    FixerSetting, Layer, LearnSettings, OnAuditFailure, OnLeftover, PolicyLayer, RecipeSetting,
+    RedactSettings, RetentionSettings, RollbackTarget, RuleSetting, SealWhen, Setting,
+    StrategyCommand, Tier,
 };
 
 /// Tries of each strategy unless somebody says otherwise, as in the specification.
@@ -77,6 +78,8 @@ pub(crate) struct RunSettings {
     pub(crate) seal_when: Setting<SealWhen>,
     /// The command that is given each seal that a run ends with.
     pub(crate) seal_publish: Setting<Option<StrategyCommand>>,
+    /// Whether the order of strategies is learned.
+    pub(crate) learn: LearnSettings,
     /// Changes to the recipes, the project's before the user's; the first of a name counts.
     pub(crate) recipes: Vec<RecipeSetting>,
     /// Rules that are asked before the built-in ones, in this order.
@@ -337,6 +340,7 @@ impl RunSettings {
             on_audit_failure: or_default(top.on_audit_failure, OnAuditFailure::Stop),
             seal_when: or_default(top.seal_when, SealWhen::Attempts),
             seal_publish: optional(top.seal_publish),
+            learn: top.learn.resolve(),
             recipes,
             rules,
             fixers,
@@ -418,6 +422,7 @@ impl Layer {
             retention,
             alerts,
             otlp,
+            learn,
             redact,
             encryption,
             remote,
@@ -455,6 +460,7 @@ impl Layer {
         self.retention.lay_over(retention);
         self.alerts.lay_over(alerts);
         self.otlp.lay_over(otlp);
+        self.learn.lay_over(learn);
         self.redact.lay_over(redact);
         self.encryption.lay_over(encryption);
         self.remote.lay_over(remote);

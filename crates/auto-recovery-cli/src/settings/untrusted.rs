@@ -61,6 +61,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         otlp: _,
         remote: _,
         fixers: _,
+        learn,
         policy,
         grace,
         protect,
@@ -91,6 +92,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
     let left = Layer {
         policy,
         protect,
+        learn,
         allow: unused.unless("allow", allow, |tier| *tier <= allowed),
         checkpoint: unused.unless("checkpoint", checkpoint, |on| *on),
         fail_on_flaky: unused.unless("fail_on_flaky", fail_on_flaky, |on| *on),

@@ -194,7 +194,7 @@ fn there_is_a_manual_page_for_each_command() {
     names.sort();
     assert_eq!(
         names.len(),
-        33 + 3 * usize::from(cfg!(feature = "serve")),
+        34 + 3 * usize::from(cfg!(feature = "serve")),
         "{names:?}"
     );
     assert_eq!(names[0], "recover-access.1");

@@ -20,6 +20,7 @@ mod harness;
 mod ids;
 mod keep;
 mod killed;
+mod learn;
 mod left_out;
 mod log;
 mod masking;

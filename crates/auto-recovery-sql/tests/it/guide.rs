@@ -57,6 +57,7 @@ fn fill(store: &dyn AuditStore) {
         checkpoint: None,
         plan: Vec::new(),
         skipped: Vec::new(),
+        advice: None,
     }));
     store.record(Some("s"), detected).unwrap();
     let entries = (1..=12).map(|number| entry(["s", "t"][number as usize % 2], number));

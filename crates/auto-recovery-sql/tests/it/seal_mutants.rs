@@ -62,6 +62,7 @@ pub(crate) fn live(store: &Arc<dyn AuditStore>, state: &Path) {
                 checkpoint: None,
                 plan: Vec::new(),
                 skipped: Vec::new(),
+                advice: None,
             };
             let finished = SessionFinished {
                 outcome: SessionOutcome::Recovered,

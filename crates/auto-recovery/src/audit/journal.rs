@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit::advice::AdviceRecord;
 use crate::failure::{Category, Failure};
 use crate::integrity::{Range, base64};
 use crate::tier::Tier;
@@ -177,6 +178,9 @@ pub struct FailureDetected {
     /// The strategies left out, with the reasons, in words.
     #[serde(default)]
     pub skipped: Vec<String>,
+    /// What history advised, where it has anything to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Box<AdviceRecord>>,
 }
 
 /// An attempt is about to begin.

@@ -5,6 +5,7 @@
 //! store appends and reads. Clearing is an operation of its own that leaves a record in the
 //! journal; nothing ever updates an entry.
 
+mod advice;
 mod by_reading;
 mod claim;
 mod damage;
@@ -29,6 +30,7 @@ mod store;
 mod stored;
 mod texts;
 
+pub use advice::{AdviceExpected, AdviceRecord, AdviceUnit};
 pub(crate) use by_reading::recipes_of_all;
 pub use claim::Claim;
 pub use damage::Damage;

@@ -152,6 +152,8 @@ impl<'a> Texts<'a> {
             checkpoint: _,
             plan,
             skipped,
+            // Names of steps are hashes, and those of recipes.
+            advice: _,
         } = detected;
         self.failure(failure);
         self.0.extend(plan);

@@ -111,7 +111,7 @@ impl Evidence {
         workspace: &str,
         (salt, now, with_others): (Salt, Moment, bool),
     ) -> Self {
-        let (mut summaries, others) = Others::count(runs, salt);
+        let (mut summaries, others) = Others::count(runs, salt, &Summary::new(salt, None));
         Self {
             summary: summaries.remove(workspace).unwrap_or_default(),
             others: with_others.then(|| others.without(salt, workspace)),

@@ -95,21 +95,24 @@ impl Others {
         made
     }
 
-    /// The summaries of each workspace that `runs` are of, and what all saw.
+    /// The summaries of each workspace that `runs` are of, begun as `empty` is, and what all saw.
     pub fn count(
         runs: impl IntoIterator<Item = Run>,
         salt: Salt,
+        empty: &Summary,
     ) -> (BTreeMap<String, Summary>, Self) {
         let mut summaries: BTreeMap<String, Summary> = BTreeMap::new();
         for run in runs {
             let summary = match summaries.get_mut(&run.workspace) {
                 Some(summary) => summary,
-                None => summaries.entry(run.workspace.clone()).or_default(),
+                None => summaries
+                    .entry(run.workspace.clone())
+                    .or_insert_with(|| empty.clone()),
             };
             let added = summary.add(&run, salt);
             debug_assert!(added, "nothing is folded before all is counted");
         }
-        let mut others = Self::default();
+        let mut others = Self::like(empty);
         for (workspace, summary) in &mut summaries {
             summary.fold();
             others.put(salt, workspace, summary);

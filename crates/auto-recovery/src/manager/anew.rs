@@ -50,7 +50,7 @@ impl<'m> Recovering<'m> {
                 return;
             }
         };
-        let skipped = plan.skipped;
+        let (skipped, advice) = (plan.skipped, plan.advice);
         let steps = self.steps_anew(plan.strategies, tried.verified.fingerprint.as_deref());
         if steps.is_empty() && !keeps_progress {
             return;
@@ -61,6 +61,7 @@ impl<'m> Recovering<'m> {
         self.incident.category = plan.category.unwrap_or(self.incident.category);
         self.incident.rule = plan.rule;
         self.incident.skipped = skipped;
+        self.incident.advice = advice;
         self.current = failure;
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::attempt::RecoveryResult;
+use crate::audit::AdviceRecord;
 use crate::failure::{Category, Failure};
 use crate::manager::step::RecoveryEnd;
 
@@ -30,6 +31,8 @@ pub struct Incident {
     pub checkpoint: Option<String>,
     /// Strategies that will not be tried, and why, in words.
     pub skipped: Vec<String>,
+    /// What history advised.
+    pub advice: Option<Box<AdviceRecord>>,
 }
 
 impl Incident {
@@ -46,6 +49,7 @@ impl Incident {
             output_file: None,
             checkpoint: None,
             skipped: Vec::new(),
+            advice: None,
         }
     }
 }

@@ -33,6 +33,7 @@ impl Recovering<'_> {
             checkpoint: incident.checkpoint.clone(),
             plan: steps.iter().map(Step::in_words).collect(),
             skipped: incident.skipped.clone(),
+            advice: incident.advice.clone(),
         };
         self.journal(JournalEvent::FailureDetected(Box::new(event)))
     }
@@ -51,6 +52,7 @@ impl Recovering<'_> {
             checkpoint: tried.verified.checkpoint.clone(),
             plan: steps.iter().map(Step::in_words).collect(),
             skipped: self.incident.skipped.clone(),
+            advice: self.incident.advice.clone(),
         };
         self.journal(JournalEvent::FailureChanged(Box::new(event)))
     }

@@ -3,6 +3,7 @@
 //! The manager decides when: after a safe recipe, within [`GROUNDS_MAX`]. The caller's replanner
 //! says what.
 
+use crate::audit::AdviceRecord;
 use crate::failure::{Category, Failure};
 use crate::strategy::{HandlerResult, Strategy};
 
@@ -28,6 +29,8 @@ pub struct NewPlan {
     pub strategies: Vec<PlannedStrategy>,
     /// What will not be tried and why, in words.
     pub skipped: Vec<String>,
+    /// What history advised.
+    pub advice: Option<Box<AdviceRecord>>,
 }
 
 /// Plans against the failure that a verification showed.

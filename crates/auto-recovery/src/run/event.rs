@@ -84,6 +84,13 @@ pub enum RunEvent<'a> {
         /// The rule that said so.
         rule: &'a str,
     },
+    /// History advises another order than the shipped one.
+    Advice {
+        /// Which, in words.
+        says: &'a str,
+        /// Whether the plan follows it.
+        applied: bool,
+    },
     /// Something is not tried, and why.
     NotTried {
         /// In words.

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::manager::{NewPlan, Replanner};
 use crate::run::helpers::told::Told;
+use crate::run::learned::record_of;
 use crate::run::strategies::{make_plan, strategies_of};
 use crate::run::tree::guarded::GuardedTree;
 use crate::run::under_way::{Failed, LastFailed, Run};
@@ -45,6 +46,10 @@ impl Replanner for PlanAnew {
             category: Some(failed.category),
             rule: failed.rule.clone(),
             strategies: strategies_of(&self.run, &plan, self.tree.as_ref(), &self.told),
+            advice: plan
+                .advice
+                .as_ref()
+                .and_then(|(advice, _)| record_of(advice)),
             skipped: plan.skipped,
         };
         self.planned = Some(failed);

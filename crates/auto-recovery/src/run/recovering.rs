@@ -24,6 +24,7 @@ use crate::run::event::{RunEvent, RunObserver};
 use crate::run::helpers::commands::Rerun;
 use crate::run::helpers::escalation::{ApprovalCommand, escalate};
 use crate::run::helpers::told::Told;
+use crate::run::learned::{count_session, record_of, tell_advice};
 use crate::run::outcome::{RunEnd, RunOutcome};
 use crate::run::plan_anew::PlanAnew;
 use crate::run::planning::{PlannedStep, RunPlan};
@@ -54,6 +55,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         });
         return Ok(not_recovered_yet(run, failed));
     };
+    tell_advice(run, &plan);
     if failed.ran.is_none() && plan.steps.is_empty() {
         return Ok(not_started(run, failed, &plan.skipped));
     }
@@ -79,6 +81,10 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     give_helpers(&mut manager, run, (tree.as_ref(), &told));
     let incident = Incident {
         skipped: plan.skipped.clone(),
+        advice: plan
+            .advice
+            .as_ref()
+            .and_then(|(advice, _)| record_of(advice)),
         checkpoint: tree.as_ref().map(GuardedTree::ground),
         ..incident
     };
@@ -95,6 +101,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     if by_itself {
         learn(run, &failed, &recovery, breaker.as_ref());
     }
+    count_session(run, &session_id, claim.workspace());
     drop(claim);
     tidy_state(run, &session_id);
     let saw_all = tree.as_ref().is_none_or(GuardedTree::saw_all);
@@ -110,6 +117,19 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         told: &told,
     };
     conclude(run, recovery, ending)
+}
+
+/// `incident` with what is tried against it, and what not.
+fn planned(incident: Incident, plan: &RunPlan, tree: Option<&GuardedTree>) -> Incident {
+    Incident {
+        skipped: plan.skipped.clone(),
+        advice: plan
+            .advice
+            .as_ref()
+            .and_then(|(advice, _)| record_of(advice)),
+        checkpoint: tree.map(GuardedTree::ground),
+        ..incident
+    }
 }
 
 /// Puts `failed`, which the deadline cut off, on record. Nothing is tried any more, so the tree is

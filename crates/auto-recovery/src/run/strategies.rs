@@ -6,12 +6,14 @@ use std::borrow::Cow;
 use crate::detect::NO_RULE;
 use crate::error::Result;
 use crate::manager::PlannedStrategy;
+use crate::plan::Planner;
 use crate::recipe::Situation;
 use crate::run::helpers::commands::CommandStrategy;
 use crate::run::helpers::mended::MendedStrategy;
 use crate::run::helpers::retrying::RetryStrategy;
 use crate::run::helpers::rollback::RollbackStrategy;
 use crate::run::helpers::told::Told;
+use crate::run::learned::learned;
 use crate::run::planning::{PlannedAction, PlannedStep, RunPlan};
 use crate::run::request::{Policy, StrategyCommand};
 use crate::run::state::budget::RetryBudget;
@@ -40,7 +42,12 @@ pub(super) fn make_plan(run: &Run, failed: &Failed, policy: &Policy) -> Result<R
         output: &output,
     };
     let took = failed.ran.as_ref().map(|ran| ran.duration);
-    let mut plan = request.plan(&situation, policy, took.unwrap_or_default())?;
+    let learned = learned(run);
+    let planner: &dyn Planner = match &learned {
+        Some(learned) => learned,
+        None => &*request.tries.planner,
+    };
+    let mut plan = request.plan_by(&situation, policy, took.unwrap_or_default(), planner)?;
     if failed.ran.is_none() {
         plan.without_advice(failed.category, request);
     } else if failed.rule != NO_RULE {

@@ -188,6 +188,7 @@ impl World<'_> {
                 checkpoint: None,
                 plan: Vec::new(),
                 skipped: Vec::new(),
+                advice: None,
             })),
             3 => JournalEvent::SessionFinished(SessionFinished {
                 outcome: self

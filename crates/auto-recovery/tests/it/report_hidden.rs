@@ -84,6 +84,7 @@ fn record(store: &dyn AuditStore) {
         output_file: None,
         checkpoint: None,
         plan: vec![HIDDEN.to_owned()],
+        advice: None,
     };
     let record = |event| store.record(Some("s"), event).unwrap();
     record(JournalEvent::SessionStarted(started));

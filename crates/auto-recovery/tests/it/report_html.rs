@@ -77,6 +77,7 @@ fn detected(failure: Failure) -> JournalEvent {
             "alternative: ./other.sh".to_owned(),
         ],
         skipped: vec!["recipe npm-install: needs --allow network".to_owned()],
+        advice: None,
     }))
 }
 

@@ -312,6 +312,7 @@ impl RunObserver for Narrator {
                  place that can be: RECOVER_STATE_DIR for the state, --store for the record"
             )),
             RunEvent::Failed { .. } => self.failed(event),
+            RunEvent::Advice { says, .. } => self.line((Tone::Aside, "history"), says, &[]),
             RunEvent::NotTried { why } if mutex::lock(&self.verdict_said).contains(why) => {}
             // Said when it was refused.
             RunEvent::NotTried { why } if why.ends_with(LETS_IT_RUN) => {}

@@ -72,6 +72,7 @@ pub(crate) fn library_request(
                 library_policy(&policy, (project.as_ref(), &agents))
             }),
             planner: Arc::new(CategoryOrder),
+            learn: run.learn.library(),
             recipes: run.recipes.iter().map(|one| recipe(one, own)).collect(),
             rules: user_rules(&run)?,
             allow: run.allow.value,
@@ -208,12 +209,14 @@ fn commands(
 ) -> Vec<library::StrategyCommand> {
     let of_project = is_of(&setting.origin, project);
     let commands = setting.value.iter();
+    let is_typed = setting.is_flag();
     commands
         .filter_map(|one| match one {
             // That each is there was looked at before the command ran.
             StrategyCommand::Agent(name) => agent(name, of_project, agents),
             other => Some(command(other, of_project)),
         })
+        .map(|one| if is_typed { one.typed() } else { one })
         .collect()
 }
 

@@ -78,7 +78,9 @@ const OF_FAILURE: [&str; 5] = [
 fn fields_of(event: &JournalEvent) -> &'static [&'static str] {
     match event {
         JournalEvent::SessionStarted(_) => &["command", "cwd"],
-        JournalEvent::FailureDetected(_) | JournalEvent::FailureChanged(_) => &["plan", "skipped"],
+        JournalEvent::FailureDetected(_) | JournalEvent::FailureChanged(_) => {
+            &["plan", "skipped", "advice"]
+        }
         JournalEvent::AttemptStarted(_) => &["action"],
         // An undo must know what is somebody else's, and what could not be put back.
         JournalEvent::AttemptFinished(_) => &[
@@ -270,6 +272,7 @@ mod tests {
             checkpoint: Some("c".to_owned()),
             plan: secret(),
             skipped: secret(),
+            advice: None,
         };
         let finished = AttemptFinished {
             failure: Some(failure),

@@ -224,6 +224,7 @@ fn detected(category: Category) -> JournalEvent {
         checkpoint: None,
         plan: Vec::new(),
         skipped: Vec::new(),
+        advice: None,
     }))
 }
 

@@ -1,0 +1,58 @@
+//! Arguments of `advise`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use auto_recovery::learn::Day;
+use clap::Args;
+
+const ADVISE_EXAMPLES: &str = "\
+Examples:
+  recover advise -- cargo test                 against the newest failure here: the counts
+  recover advise --failure f.json -- make      against this one, as `recover classify` prints it
+  recover advise --session 0190                what that session was advised, counted again
+  recover advise --report                      what following the advice saves, by the controls
+  recover advise --forget                      remove the summaries; they are counted anew
+
+Chances are \"when tried here\": a step that is only reached when others failed is known by those
+cases alone. Nothing is run and nothing is recorded.
+
+Exit codes: 0; 1 if there is no such failure or session, or if what a session was advised does not
+come out again; 2 usage; 125.";
+
+/// Say which strategy history would try first against a failure, and why
+#[derive(Args, Debug)]
+#[command(after_long_help = ADVISE_EXAMPLES)]
+pub(crate) struct AdviseArgs {
+    /// The failure, as JSON in this file; the newest on record in this workspace if left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) failure: Option<PathBuf>,
+
+    /// Look at the counts as on this UTC day, like 2026-11-28
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    pub(crate) as_of: Option<Day>,
+
+    /// Count again what this session was advised, and compare
+    #[arg(long, value_name = "ID", conflicts_with_all = ["failure", "as_of"])]
+    pub(crate) session: Option<String>,
+
+    /// Compare the recoveries that followed the advice with the controls
+    #[arg(long, conflicts_with_all = ["failure", "as_of", "session"])]
+    pub(crate) report: bool,
+
+    /// Remove the summaries; the journal stays
+    #[arg(long, conflicts_with_all = ["failure", "as_of", "session", "report"])]
+    pub(crate) forget: bool,
+
+    /// The command that fails
+    #[arg(
+        value_name = "CMD",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) command: Vec<OsString>,
+}
+
+fn day(text: &str) -> Result<Day, String> {
+    Day::parse(text).ok_or_else(|| "write a UTC day like 2026-11-28".to_owned())
+}

@@ -1,0 +1,352 @@
+//! `recover advise`.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use auto_recovery::audit::{
+    AdviceRecord, AuditStore, FailureDetected, FoundSession, JournalEvent, find_session,
+};
+use auto_recovery::learn::{
+    ControlReport, Evidence, FailureKey, LearnMode, LearnSettings, Learned, Moment,
+    advise as advise_again, counts_in_words,
+};
+use auto_recovery::plan::{Advice, AdviceStatus, StepFacts};
+use auto_recovery::recipe::Situation;
+use auto_recovery::run::{Learning, RunPlan, units_on_record};
+use auto_recovery::{Category, Error, ErrorKind, Failure, Result, classify};
+use serde_json::{Value, json};
+
+use crate::args::AdviseArgs;
+use crate::commands::run::library_request;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::escape_text;
+use crate::settings::RunRequest;
+
+/// The longest file that a failure is read from: 1 MiB.
+const FAILURE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Says what history advises.
+///
+/// # Errors
+/// If the store or the failure cannot be read, or stdout cannot be written.
+pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
+    let settings = context.settings.run.learn.library();
+    let learning = Learning::new(&context.settings.state_dir.value, settings);
+    if args.forget {
+        let says = match learning.forget()? {
+            true => "removed; the journal is counted anew at the end of the next recovery",
+            false => "nothing was learned yet",
+        };
+        context.printer.line(says, 0)?;
+        return Ok(Exit::OK);
+    }
+    let store = context.store()?;
+    if args.report {
+        return report(context, &learning.runs(&*store)?);
+    }
+    if let Some(session) = &args.session {
+        return again(context, (&learning, &*store), session);
+    }
+    let now = match args.as_of {
+        Some(day) => day.end(),
+        None => now(context),
+    };
+    let found = match &args.failure {
+        Some(file) => Some(read_failure(file)?),
+        None => newest(context, &*store)?,
+    };
+    let Some(found) = found else {
+        context
+            .printer
+            .note("no failure is on record in this workspace");
+        return Ok(Exit::NOT_FOUND);
+    };
+    let workspace = context.settings.workspace.display().to_string();
+    let evidence = learning.evidence_on_record(&*store, &workspace, (now, None))?;
+    let plan = plan(context, args.command, &found, evidence)?;
+    let Some((mut advice, names)) = plan.advice else {
+        return Ok(Exit::NOT_FOUND);
+    };
+    if settings.mode == LearnMode::Off {
+        advice.status = AdviceStatus::Off;
+        advice.why = "learning is off".to_owned();
+        advice.order.clone_from(&advice.shipped);
+        advice.left_out.clear();
+    }
+    if context.printer.json {
+        context.printer.json(&as_json(&advice))?;
+        return Ok(Exit::OK);
+    }
+    let name = |step: &str| {
+        let (base, number) = step.split_once('#').unwrap_or((step, "1"));
+        let known = names.get(base).cloned();
+        let known = known.unwrap_or_else(|| base.to_owned());
+        match number {
+            "1" => known,
+            number => format!("{known}, try {number}"),
+        }
+    };
+    table(context, &advice, &name)?;
+    Ok(Exit::OK)
+}
+
+/// What `command` would try against the failure, with what history advises.
+fn plan(
+    context: &Context,
+    command: Vec<OsString>,
+    (failure, category): &(Failure, Category),
+    evidence: Evidence,
+) -> Result<RunPlan> {
+    let command = match command.is_empty() {
+        true => vec![OsString::from("true")],
+        false => command,
+    };
+    let request = library_request(context, &RunRequest::of(command))?;
+    let redactor = context.redactor.clone();
+    let planner = Learned {
+        shipped: request.tries.planner.clone(),
+        evidence: Ok(evidence),
+        settings: advising(context),
+        control: false,
+        mask: Arc::new(move |text| redactor.redact_text(text).into_owned()),
+    };
+    let argv = request.words();
+    let situation = Situation {
+        argv: &argv,
+        failure: Some(failure),
+        category: *category,
+        output: &failure.message,
+    };
+    let policy = (request.tries.policy)(*category, failure);
+    request.plan_by(&situation, &policy, Duration::ZERO, &planner)
+}
+
+/// The settings, whatever the mode: who asks wants advice.
+fn advising(context: &Context) -> LearnSettings {
+    LearnSettings {
+        mode: LearnMode::Advise,
+        ..context.settings.run.learn.library()
+    }
+}
+
+fn now(context: &Context) -> Moment {
+    let since = context.host.now().duration_since(UNIX_EPOCH);
+    Moment(i64::try_from(since.unwrap_or_default().as_secs()).unwrap_or(i64::MAX))
+}
+
+/// The failure in `file`, and its category: what it says, or what its texts tell.
+fn read_failure(file: &Path) -> Result<(Failure, Category)> {
+    use std::io::Read as _;
+    let failed = |error| Error::io("read", file, error);
+    let opened = std::fs::File::open(file).map_err(failed)?;
+    let mut text = String::new();
+    opened
+        .take(FAILURE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    let refused = |why: String| {
+        let context = format!("{} is no failure: {why}", file.display());
+        Error::new(ErrorKind::InvalidInput, context)
+    };
+    let value: Value = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
+    let failure: Failure =
+        serde_json::from_value(value.clone()).map_err(|error| refused(error.to_string()))?;
+    let category = match value.get("category").and_then(Value::as_str) {
+        Some(category) => category.parse::<Category>()?,
+        None => classify::classify(&failure).0,
+    };
+    Ok((failure, category))
+}
+
+/// The newest failure on record in this workspace.
+fn newest(context: &Context, store: &dyn AuditStore) -> Result<Option<(Failure, Category)>> {
+    let workspace = context.settings.workspace.display().to_string();
+    let sessions = store.sessions()?;
+    let here =
+        |one: &&auto_recovery::audit::SessionSummary| one.workspace.as_deref() == Some(&*workspace);
+    for session in sessions.iter().filter(here) {
+        if let Some((detected, _)) = detected(store, &session.session_id)? {
+            return Ok(Some((detected.failure, detected.category)));
+        }
+    }
+    Ok(None)
+}
+
+/// The failure that the session `id` began with, and when it was seen.
+fn detected(store: &dyn AuditStore, id: &str) -> Result<Option<(FailureDetected, String)>> {
+    let mut found = None;
+    store.read_journal(Some(id), &mut |record| {
+        if let JournalEvent::FailureDetected(detected) = record.event {
+            found.get_or_insert((*detected, record.at));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn report(context: &Context, runs: &[auto_recovery::learn::Run]) -> Result<Exit> {
+    let person = context.settings.run.learn.person.value.as_secs_f64();
+    let report = ControlReport::of(runs, person);
+    match context.printer.json {
+        true => {
+            let saving = report
+                .saving()
+                .map(|(mean, low, high)| json!({"seconds": mean, "low": low, "high": high}));
+            context.printer.json(&json!({
+                "advised": report.advised,
+                "controls": report.controls,
+                "with": report.with,
+                "without": report.without,
+                "saving": saving,
+            }))?;
+        }
+        false => context.printer.line(&report.in_words(), 0)?,
+    }
+    Ok(Exit::OK)
+}
+
+/// Counts again what `session` was advised, from what was on record before it, and compares.
+fn again(
+    context: &Context,
+    (learning, store): (&Learning, &dyn AuditStore),
+    session: &str,
+) -> Result<Exit> {
+    let FoundSession::One(id) = find_session(store, session)? else {
+        context.printer.note("there is no one session of that id");
+        return Ok(Exit::NOT_FOUND);
+    };
+    let id = id.as_str();
+    let Some((detected, at)) = detected(store, id)? else {
+        context
+            .printer
+            .note("no failure of that session is on record");
+        return Ok(Exit::NOT_FOUND);
+    };
+    let Some(record) = &detected.advice else {
+        context.printer.note("that session was advised nothing");
+        return Ok(Exit::NOT_FOUND);
+    };
+    let now = Moment::of(&at).unwrap_or_default();
+    let summary = store
+        .sessions()?
+        .into_iter()
+        .find(|one| one.session_id == id);
+    let workspace = summary.and_then(|one| one.workspace).unwrap_or_default();
+    let evidence = learning.evidence_on_record(store, &workspace, (now, Some(now)))?;
+    let key = FailureKey::of(detected.category, &detected.failure);
+    let advice = advise_again(
+        &units_on_record(record),
+        &key,
+        &evidence,
+        &advising(context),
+    );
+    let differs = differences(record, &advice);
+    if context.printer.json {
+        let both =
+            json!({"agrees": differs.is_empty(), "differs": differs, "again": as_json(&advice)});
+        context.printer.json(&both)?;
+    } else if differs.is_empty() {
+        context.printer.line("counted again: the same advice", 0)?;
+    }
+    for one in &differs {
+        context
+            .printer
+            .warn(format_args!("counted again, it differs: {one}"));
+    }
+    Ok(if differs.is_empty() {
+        Exit::OK
+    } else {
+        Exit::NOT_FOUND
+    })
+}
+
+/// What of `record` does not come out again as `advice`.
+fn differences(record: &AdviceRecord, advice: &Advice) -> Vec<String> {
+    let left_out: Vec<String> = advice.left_out.iter().map(|one| one.step.clone()).collect();
+    let pairs = [
+        (
+            "status",
+            record.status.clone(),
+            advice.status.as_str().to_owned(),
+        ),
+        ("order", record.order.join(" "), advice.order.join(" ")),
+        ("left out", record.left_out.join(" "), left_out.join(" ")),
+    ];
+    let differs = pairs.into_iter().filter(|(_, was, is)| was != is);
+    differs
+        .map(|(what, was, is)| format!("{what}: {was} then, {is} now"))
+        .collect()
+}
+
+fn as_json(advice: &Advice) -> Value {
+    let step = |step: &StepFacts| {
+        json!({
+            "step": step.step,
+            "here": step.here,
+            "others": step.others,
+            "chance": step.chance,
+            "low": step.low,
+            "high": step.high,
+            "seconds": step.seconds,
+        })
+    };
+    let left_out = advice.left_out.iter();
+    let left_out: Vec<_> = left_out
+        .map(|one| json!({"step": one.step, "why": one.why}))
+        .collect();
+    json!({
+        "status": advice.status.as_str(),
+        "why": advice.why,
+        "day": advice.day,
+        "class": advice.class,
+        "shipped": advice.shipped,
+        "order": advice.order,
+        "left_out": left_out,
+        "steps": advice.steps.iter().map(step).collect::<Vec<_>>(),
+        "expected": {
+            "shipped": advice.expected.shipped,
+            "order": advice.expected.order,
+            "sure": advice.expected.sure,
+        },
+    })
+}
+
+fn table(context: &Context, advice: &Advice, name: &dyn Fn(&str) -> String) -> Result<()> {
+    let line = |text: &str| context.printer.line(&escape_text(text), 2);
+    let class: Vec<&str> = advice.class.iter().map(String::as_str).collect();
+    let class: Vec<&str> = class.into_iter().filter(|part| !part.is_empty()).collect();
+    line(&format!("{} · {}", class.join(" · "), advice.why))?;
+    let place = |steps: &[String], step: &str| steps.iter().position(|one| one == step);
+    for step in &advice.steps {
+        let was = place(&advice.shipped, &step.step).map_or(0, |place| place + 1);
+        let moves = match place(&advice.order, &step.step) {
+            Some(place) => format!("{was} → {}", place + 1),
+            None => format!("{was} → left out"),
+        };
+        line(&format!(
+            "  {moves:<12} {}: cured {} here, {} elsewhere; {:.0} % ({:.0}–{:.0}), {:.0} s",
+            name(&step.step),
+            counts_in_words(step.here),
+            counts_in_words(step.others),
+            step.chance * 100.0,
+            step.low * 100.0,
+            step.high * 100.0,
+            step.seconds,
+        ))?;
+    }
+    for one in &advice.left_out {
+        line(&format!("  left out: {}: {}", name(&one.step), one.why))?;
+    }
+    if advice.expected.shipped > 0.0 && advice.order != advice.shipped {
+        line(&format!(
+            "  to the end: {:.0} s instead of {:.0} s, expected, {:.0} % sure",
+            advice.expected.order,
+            advice.expected.shipped,
+            advice.expected.sure * 100.0
+        ))?;
+    }
+    Ok(())
+}
