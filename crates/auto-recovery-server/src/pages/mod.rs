@@ -5,6 +5,7 @@
 
 mod about;
 mod assets;
+mod choices;
 mod failures;
 mod frame;
 mod live;
@@ -19,6 +20,7 @@ mod view;
 
 pub(crate) use about::about;
 pub(crate) use assets::{script, style};
+pub(crate) use choices::in_view;
 pub(crate) use failures::{failure, failures};
 pub(crate) use live::live;
 pub(crate) use login::login;
@@ -26,4 +28,3 @@ pub(crate) use overview::overview;
 pub(crate) use session::session;
 pub(crate) use sessions::sessions;
 pub(crate) use stats::stats;
-pub(crate) use view::in_view;
