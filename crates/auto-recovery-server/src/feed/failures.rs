@@ -1,8 +1,8 @@
 //! Kinds of failure: how often each was seen, where and when, and what cured it.
 //!
-//! Sums are kept beside the positions and move with them in one transaction, so that a list of
-//! kinds asks no session. A session tells of its first failure; what was tried in it counts for that
-//! kind. A session whose trail is removed is counted no more.
+//! Sums are kept beside the positions and move with them in one transaction: a list of kinds asks
+//! no session. A session tells of its first failure; what was tried in it counts for that kind. A
+//! session whose trail is removed is counted no more.
 
 use std::collections::BTreeMap;
 
@@ -224,7 +224,7 @@ pub(super) fn load(connection: &Connection, id: &str) -> rusqlite::Result<Option
     Ok(told.and_then(|told| serde_json::from_str(&told).ok()))
 }
 
-/// Replaces what the session `id` told `before` by what it tells `now`.
+/// Counts the session `id` as it tells `now`, and no more as it told `before`.
 pub(super) fn save(
     connection: &Connection,
     id: &str,

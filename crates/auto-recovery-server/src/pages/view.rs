@@ -1,17 +1,16 @@
 //! How a reader wants pages: the zone of times, light or dark, keys.
 //!
-//! Each is chosen by an address (`?tz=Asia/Kathmandu`, `?theme=dark`, `?keys=off`) and remembered in
-//! a cookie. The handlers of pages never see it: what one request shows is shown in its view.
+//! An address chooses each (`?tz=Asia/Kathmandu`, `?theme=dark`, `?keys=off`), and a cookie
+//! remembers it. Handlers of pages never see it: what one request shows is shown in its view.
+
+use std::future::Future;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Uri, header};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-use super::frame::Wrong;
 use crate::feed::{SLOT_US, Slot};
 use crate::http::Problem;
 
@@ -61,25 +60,13 @@ pub(super) fn view() -> View {
     VIEW.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// Answers `request` in the view that it asks for.
-pub(crate) async fn in_view(mut request: Request, next: Next) -> Response {
-    let (view, cookies) = match chosen(&mut request) {
-        Ok(chosen) => chosen,
-        Err(problem) => return Wrong::from(problem).into_response(),
-    };
-    let answer = async move { next.run(request).await };
-    let mut response = VIEW.scope(view, answer).await;
-    let values = cookies
-        .iter()
-        .filter_map(|text| HeaderValue::from_str(text).ok());
-    for cookie in values {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
+/// The result of `work`, which shows pages in `view`.
+pub(super) async fn within<T>(view: View, work: impl Future<Output = T>) -> T {
+    VIEW.scope(view, work).await
 }
 
 /// The view of `request`, which loses its parameters, and the cookies that remember what is new.
-fn chosen(request: &mut Request) -> Result<(View, Vec<String>), Problem> {
+pub(super) fn chosen(request: &mut Request) -> Result<(View, Vec<String>), Problem> {
     let mut view = View::default();
     let mut cookies = Vec::new();
     let query = request.uri().query().unwrap_or_default();

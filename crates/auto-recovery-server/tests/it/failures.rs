@@ -47,6 +47,70 @@ fn kinds(server: &Running, query: &str) -> Vec<Value> {
     answer["items"].as_array().unwrap().clone()
 }
 
+/// Asserts what programs are told of the three sessions, and returns their kind.
+fn as_counted(server: &Running) -> String {
+    let all = kinds(server, "");
+    assert_eq!(all.len(), 2, "{all:?}");
+    let one = &all[0];
+    for (name, value) in [
+        ("source", json!("npm")),
+        ("error_type", json!("ECONNREFUSED")),
+        ("sessions", json!(3)),
+        ("recovered_sessions", json!(2)),
+        ("escalated_sessions", json!(1)),
+        ("flaky_sessions", json!(2)),
+        ("projects_count", json!(2)),
+        ("total_duration_seconds", json!(4.0)),
+    ] {
+        assert_eq!(one[name], value, "{name} of {one}");
+    }
+    assert_eq!(one["projects"][0]["project"], "shop");
+    let strategy = &one["strategies"][0];
+    assert_eq!(
+        (
+            &strategy["total_attempts"],
+            &strategy["successful_attempts"]
+        ),
+        (&json!(8), &json!(2))
+    );
+    assert_eq!(strategy["success_rate"], 25.0);
+    assert_eq!(kinds(server, "?text=ECONN&project=till").len(), 1);
+    assert_eq!(kinds(server, "?project=elsewhere").len(), 0);
+    one["kind"].as_str().unwrap().to_owned()
+}
+
+/// Asserts what pages show of them.
+fn as_shown(server: &Running, kind: &str) {
+    let path = format!("/failures/{}", kind);
+    let page = server.get(&path).text();
+    for piece in [
+        "ECONNREFUSED of npm",
+        "25 % (",
+        "shop: 2, 1 recovered",
+        "≤ 1 s: 8",
+        "/sessions/c\"",
+    ] {
+        assert!(page.contains(piece), "{piece}: {page}");
+    }
+    // The overview counts the same as the statistics do.
+    let page = server.get("/").text();
+    let sums = server.get("/api/v1/stats").json();
+    assert_eq!(
+        (&sums["sessions"], &sums["success_rate"]),
+        (&json!(4), &json!(22.22))
+    );
+    for piece in [
+        "<b>4</b>recoveries",
+        "<b>22.2 %</b>",
+        "<b>1</b>need a person",
+    ] {
+        assert!(page.contains(piece), "{piece}: {page}");
+    }
+    let page = server.get("/sessions/b").text();
+    assert!(page.contains("rel=\"prev\" href=\"/sessions/a\""), "{page}");
+    assert!(page.contains("rel=\"next\" href=\"/sessions/c\""), "{page}");
+}
+
 #[test]
 fn failures_that_are_the_same_are_one_kind() {
     for kind in [Kind::Jsonl, Kind::Sqlite] {
@@ -77,61 +141,8 @@ fn failures_that_are_the_same_are_one_kind() {
         for _ in 0..5 + 6 + 1 {
             stream.row().unwrap();
         }
-        let all = kinds(&server, "");
-        assert_eq!(all.len(), 2, "{kind:?}: {all:?}");
-        let one = &all[0];
-        for (name, value) in [
-            ("source", json!("npm")),
-            ("error_type", json!("ECONNREFUSED")),
-            ("sessions", json!(3)),
-            ("recovered_sessions", json!(2)),
-            ("escalated_sessions", json!(1)),
-            ("flaky_sessions", json!(2)),
-            ("projects_count", json!(2)),
-            ("total_duration_seconds", json!(4.0)),
-        ] {
-            assert_eq!(one[name], value, "{kind:?}: {name} of {one}");
-        }
-        assert_eq!(one["projects"][0]["project"], "shop");
-        let strategy = &one["strategies"][0];
-        assert_eq!(
-            (
-                &strategy["total_attempts"],
-                &strategy["successful_attempts"]
-            ),
-            (&json!(8), &json!(2))
-        );
-        assert_eq!(strategy["success_rate"], 25.0);
-        assert_eq!(kinds(&server, "?text=ECONN&project=till").len(), 1);
-        assert_eq!(kinds(&server, "?project=elsewhere").len(), 0);
-        let path = format!("/failures/{}", one["kind"].as_str().unwrap());
-        let page = server.get(&path).text();
-        for piece in [
-            "ECONNREFUSED of npm",
-            "25 % (",
-            "shop: 2, 1 recovered",
-            "≤ 1 s: 8",
-            "/sessions/c\"",
-        ] {
-            assert!(page.contains(piece), "{piece}: {page}");
-        }
-        // The overview counts the same as the statistics do.
-        let page = server.get("/").text();
-        let sums = server.get("/api/v1/stats").json();
-        assert_eq!(
-            (&sums["sessions"], &sums["success_rate"]),
-            (&json!(4), &json!(22.22))
-        );
-        for piece in [
-            "<b>4</b>recoveries",
-            "<b>22.2 %</b>",
-            "<b>1</b>need a person",
-        ] {
-            assert!(page.contains(piece), "{piece}: {page}");
-        }
-        let page = server.get("/sessions/b").text();
-        assert!(page.contains("rel=\"prev\" href=\"/sessions/a\""), "{page}");
-        assert!(page.contains("rel=\"next\" href=\"/sessions/c\""), "{page}");
+        let kind_name = as_counted(&server);
+        as_shown(&server, &kind_name);
     }
 }
 

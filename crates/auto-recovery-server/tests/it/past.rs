@@ -132,7 +132,7 @@ fn one(importer: &mut dyn Importer, number: u64, at: &dyn Fn(u64) -> String) -> 
                 "event": "session_finished", "outcome": if is_cured { "recovered" } else { "escalated" },
                 "strategy": if is_cured { Some(STRATEGIES[pick(3)]) } else { None },
                 "attempts": attempts, "exit_code": i32::from(!is_cured), "reason": "done",
-                "flaky": is_cured && number % 4 == 0, "duration_seconds": 40.0, "checkpoint": null,
+                "flaky": is_cured && number.is_multiple_of(4), "duration_seconds": 40.0, "checkpoint": null,
             }),
         ),
     ]

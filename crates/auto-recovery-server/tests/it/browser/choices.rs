@@ -8,7 +8,7 @@ use crate::machine::{Kind, Machine, entry};
 /// The path and query of the page that is open.
 const WHERE: &str = "return location.pathname + location.search";
 
-/// Waits until `arguments[0]`, an expression, is true.
+/// Waits until what `arguments[0]` names is so. The browser may call Kathmandu by an older name.
 const UNTIL: &str = "
     const [what, answer] = arguments;
     const is = {
@@ -96,7 +96,7 @@ fn a_zone_and_colours_are_remembered_with_and_without_a_script() {
     let path = "/sessions?tz=Asia%2FKathmandu&limit=5";
     browser.wait_for(UNTIL, &[json!(["at", path])]);
     assert!(text(&browser.run(time, &[])).ends_with(" +05:45"));
-    // The browser may call the town as it was called before. Links have the zone as long as the address does; afterwards it is remembered.
+    // Links have the zone as long as the address does; afterwards it is remembered.
     browser.click("tbody a");
     browser.wait_for(UNTIL, &[json!(["at", "/sessions/one?tz=Asia%2FKathmandu"])]);
     for has_script in [true, false] {

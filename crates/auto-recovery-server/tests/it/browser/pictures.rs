@@ -63,7 +63,7 @@ fn file(name: &str) -> PathBuf {
 #[test]
 fn the_guide_shows_the_pages() {
     let page = std::fs::read_to_string(guide().join("serve.md")).unwrap();
-    if std::env::var("PAGES").is_ok_and(|pages| pages == "write") {
+    if is_to_write() {
         take();
     }
     for (name, ..) in PICTURES {
@@ -76,6 +76,14 @@ fn the_guide_shows_the_pages() {
         );
         assert!(page.contains(&format!("](serve/{name}.png)")), "{name}");
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test is told by its environment what to write"
+)]
+fn is_to_write() -> bool {
+    std::env::var("PAGES").is_ok_and(|pages| pages == "write")
 }
 
 fn take() {
