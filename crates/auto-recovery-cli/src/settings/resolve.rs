@@ -94,8 +94,7 @@ impl Settings {
             quiet: _,
             verbose: _,
         } = global;
-        let home = environment.home.as_deref();
-        let found = Workspace::find_for(&cwd, home, environment.sudo_uid)?;
+        let found = Workspace::find_for(&cwd, environment.home.as_deref(), environment.sudo_uid)?;
         let workspace = found.root().to_owned();
         let named = config.as_deref().or(environment.config.as_deref());
         let mut layers = vec![
