@@ -108,7 +108,7 @@ impl Events {
     ///
     /// # Errors
     /// If the server refuses, or cannot be reached at first.
-    pub fn next(&mut self) -> Result<Option<Event>> {
+    pub fn next_event(&mut self) -> Result<Option<Event>> {
         loop {
             let has_begun = self.cursor.is_some();
             match self.read() {

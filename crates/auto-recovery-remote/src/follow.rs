@@ -110,7 +110,7 @@ impl Drop for RemoteFollower {
 
 fn read(mut events: Events, told: &SyncSender<News>, is_over: &AtomicBool) {
     while !is_over.load(Ordering::Relaxed) {
-        let news = match events.next() {
+        let news = match events.next_event() {
             Ok(None) => return,
             Ok(Some(event)) => match (event.kind, event.session_id) {
                 (EventKind::Hello | EventKind::Reset, _) => News::All,

@@ -1,5 +1,5 @@
-//! The fate of what is recorded: it goes to the server or, while that cannot be reached, to the
-//! spool, and from there to the server in its turn.
+//! The fate of entries and records: they go to the server or, while that cannot be reached, to the
+//! spool, and from there to the server when that is back.
 //!
 //! All of it can be sent again: an entry has its id and its place among those of that id, and a
 //! record its text, by which the server knows what it has.

@@ -54,6 +54,7 @@ mod stats;
 mod stats_of_all;
 mod stats_text;
 mod tail;
+mod tail_line;
 #[cfg(feature = "remote")]
 mod tail_server;
 mod transfer;

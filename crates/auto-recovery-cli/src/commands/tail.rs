@@ -6,19 +6,19 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use auto_recovery::audit::{
-    AuditStore, Followed, ReadAfter, Seen, SessionQuery, SessionSummary, StoredEntry, session_id,
+    AuditStore, Followed, ReadAfter, Seen, SessionQuery, SessionSummary, StoredEntry,
 };
 use auto_recovery::statistics::instant;
-use auto_recovery::wording;
 use auto_recovery::{RecoveryAuditEntry, Result};
 
 use crate::args::TailArgs;
 use crate::commands::session::{existing, facts};
+use crate::commands::tail_line::tell_attempt;
 #[cfg(feature = "remote")]
 use crate::commands::tail_server::{Asked, tail_server};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::{Escapes, Printer, escape_text, stdout_error};
+use crate::output::Printer;
 
 /// Sessions whose last attempts are looked at for the last of all: of older ones, something that
 /// came late is not among them.
@@ -189,32 +189,4 @@ impl Tail<'_> {
         let project = self.projects.get(id).and_then(Option::as_deref);
         Ok(self.project.is_none() || self.project.as_deref() == project)
     }
-}
-
-/// Tells one attempt, which is `json` as it is stored.
-///
-/// # Errors
-/// If stdout cannot be written.
-pub(super) fn tell_attempt(
-    printer: &Printer,
-    entry: &RecoveryAuditEntry,
-    project: Option<&str>,
-    json: &str,
-) -> Result<()> {
-    if printer.json {
-        return printer.data(Escapes::Json, |out| {
-            writeln!(out, "{json}").map_err(stdout_error)
-        });
-    }
-    let line = format!(
-        "{}  {}  {}  attempt {}, {}: {}: {}",
-        entry.timestamp,
-        session_id::short(&entry.session_id),
-        project.unwrap_or("—"),
-        entry.attempt_number,
-        entry.strategy,
-        wording::result(entry.success, entry.rollback_performed),
-        entry.error_type,
-    );
-    printer.text(&format!("{}\n", escape_text(&line)))
 }

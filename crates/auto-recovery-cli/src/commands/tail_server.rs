@@ -6,7 +6,7 @@
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, Result};
 use auto_recovery_remote::{Address, Event, EventKind, Events, Wanted};
 
-use crate::commands::tail::tell_attempt;
+use crate::commands::tail_line::tell_attempt;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::store::remote_options;
@@ -21,7 +21,7 @@ pub(super) struct Asked {
     pub(super) project: Option<String>,
     /// Attempts from before.
     pub(super) number: usize,
-    /// Whether it goes on with those that come.
+    /// Whether those that come are told, too.
     pub(super) follow: bool,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn tail_server(context: &Context, asked: Asked) -> Result<Exit> {
     let options = remote_options(&context.settings)?;
     let mut events = Events::open(server, &options, context.host.clone(), wanted)?;
     let (mut before, mut is_live) = (Vec::new(), false);
-    while let Some(event) = events.next()? {
+    while let Some(event) = events.next_event()? {
         match event.kind {
             EventKind::Entry if is_live => tell(context, &event)?,
             EventKind::Entry => before.push(event),

@@ -1,7 +1,7 @@
 //! The environment, read once and handed on as a value.
 //!
-//! Settings come from seven variables only; the rest are facts about the user and the terminal. This
-//! is the only room of the product that reads the environment.
+//! Settings come from seven variables only; the rest are facts about the user and the terminal.
+//! This is the only room of the product that reads the environment.
 
 use std::env;
 use std::ffi::OsString;

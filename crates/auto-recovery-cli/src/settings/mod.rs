@@ -25,6 +25,7 @@ mod remote;
 mod resolve;
 mod retention;
 mod run;
+mod secret_text;
 #[cfg(feature = "postgres")]
 mod secret_url;
 mod section;
@@ -56,10 +57,11 @@ pub(crate) use ownership::Doubt;
 pub(crate) use project::{Project, commands, sha256};
 pub(crate) use recipe::{RecipeAction, RecipeChange, RecipeSetting, RuleSetting};
 pub(crate) use redact::{FixerText, RedactSettings};
-pub(crate) use remote::{RemoteSettings, SecretText};
+pub(crate) use remote::RemoteSettings;
 pub(crate) use resolve::Settings;
 pub(crate) use retention::RetentionSettings;
 pub(crate) use run::{Policy, RunRequest, RunSettings};
+pub(crate) use secret_text::SecretText;
 #[cfg(feature = "postgres")]
 pub(crate) use secret_url::SecretUrl;
 pub(crate) use size::{human_size, parse_size};

@@ -1,35 +1,12 @@
 //! What proves who we are to a server, and it to us: `[remote]`, RECOVER_TOKEN, SSL_CERT_FILE.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use auto_recovery::Result;
 
 use crate::settings::section::Section;
 use crate::settings::value::absolute_path;
-use crate::settings::{Environment, Origin, Setting};
-
-/// A token, which nobody is shown.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct SecretText(String);
-
-impl SecretText {
-    /// `text`, not to be shown.
-    pub(crate) fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text, for who is told it.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
+use crate::settings::{Environment, Origin, SecretText, Setting};
 
 /// What the user's own file and the environment say of it. No project says anything.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -25,7 +25,7 @@ fn events(serving: &Serving, wanted: Wanted) -> Events {
 fn ids(events: &mut Events, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     while ids.len() < count {
-        let event = events.next().unwrap().unwrap();
+        let event = events.next_event().unwrap().unwrap();
         assert_ne!(event.kind, EventKind::Reset);
         if event.kind == EventKind::Entry {
             ids.push(event.id.unwrap());
@@ -39,7 +39,7 @@ fn a_stream_goes_on_where_it_was_when_the_server_comes_back() {
     let serving = Serving::new();
     let own = serving.own();
     let mut stream = events(&serving, Wanted::default());
-    assert_eq!(stream.next().unwrap().unwrap().kind, EventKind::Hello);
+    assert_eq!(stream.next_event().unwrap().unwrap().kind, EventKind::Hello);
     let mut seen = Vec::new();
     for round in 0..4 {
         own.append(vec![attempt("s"), attempt("t")]).unwrap();
@@ -58,7 +58,7 @@ fn what_was_before_ends_with_a_sign() {
     let serving = Serving::new();
     let own = serving.own();
     let mut stream = events(&serving, Wanted::default());
-    assert_eq!(stream.next().unwrap().unwrap().kind, EventKind::Hello);
+    assert_eq!(stream.next_event().unwrap().unwrap().kind, EventKind::Hello);
     own.append(vec![attempt("s"), attempt("s"), attempt("t")])
         .unwrap();
     ids(&mut stream, 3);
@@ -70,7 +70,7 @@ fn what_was_before_ends_with_a_sign() {
     let mut stream = events(&serving, wanted);
     let mut kinds = Vec::new();
     while kinds.last() != Some(&EventKind::Live) {
-        kinds.push(stream.next().unwrap().unwrap().kind);
+        kinds.push(stream.next_event().unwrap().unwrap().kind);
     }
     let expected = [
         EventKind::Hello,
@@ -85,6 +85,8 @@ fn what_was_before_ends_with_a_sign() {
 fn a_server_that_was_never_there_is_told_at_once() {
     let serving = Serving::new();
     serving.end();
-    let away = events(&serving, Wanted::default()).next().unwrap_err();
+    let away = events(&serving, Wanted::default())
+        .next_event()
+        .unwrap_err();
     assert_eq!(away.kind(), ErrorKind::Unreachable);
 }

@@ -43,7 +43,7 @@ struct Line<'l> {
 
 /// What a line says.
 enum Item {
-    Entry(NewEntry, Option<u64>),
+    Entry(Box<NewEntry>, Option<u64>),
     Record(Box<JournalLine>),
 }
 
@@ -92,7 +92,7 @@ fn parse(line: &[u8]) -> Result<Item, String> {
                 entry,
                 number_by_store: line.number_by_store,
             };
-            Ok(Item::Entry(new, line.occurrence))
+            Ok(Item::Entry(Box::new(new), line.occurrence))
         }
         (None, Some(record)) => {
             let record = JournalLine::taken_over(record.get().as_bytes());
@@ -138,7 +138,7 @@ fn record(store: &dyn AuditStore, items: Vec<Item>) -> Result<Vec<Value>> {
                     answers.push(acknowledged(&new.entry, number));
                     continue;
                 }
-                entries.push((answers.len(), new));
+                entries.push((answers.len(), *new));
                 answers.push(Value::Null);
                 if entries.len() == ENTRIES_MAX {
                     append(store, &mut entries, &mut answers)?;

@@ -40,7 +40,7 @@ pub(crate) struct Caller {
     pub(crate) name: String,
     /// `None` if a newer release gave it something that is not known here.
     scope: Option<Scope>,
-    /// The hash of what it proved itself with, if that can be taken away while the server runs.
+    /// The hash of its token or cookie, if that can be taken away while the server runs.
     hash: Option<[u8; 32]>,
 }
 

@@ -12,6 +12,7 @@ use crate::machine::{Kind, Machine, Running, entry, started};
 fn session(store: &dyn AuditStore, id: &str, project: &str, (message, is_cured): (&str, bool)) {
     store.record(Some(id), started(project)).unwrap();
     let detected = FailureDetected {
+        advice: None,
         failure: Failure::new("ECONNREFUSED", message, "npm"),
         category: Category::Transient,
         rule: "r".to_owned(),

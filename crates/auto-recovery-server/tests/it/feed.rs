@@ -86,7 +86,7 @@ fn happens(store: &dyn AuditStore, random: &mut Random, number: u64) {
     }
 }
 
-/// Connections of a client to the server over one store, each of which ends at any moment.
+/// Connections of a client to the server over one store. Each ends at any moment.
 const CONNECTIONS: Rounds = Rounds {
     ordinary: 20,
     long: 340,

@@ -75,6 +75,7 @@ fn fill_one(store: &dyn AuditStore, id: &str, number: u64, (text, message): (&st
         ..Failure::new(text, message, text)
     };
     record(JournalEvent::FailureDetected(Box::new(FailureDetected {
+        advice: None,
         failure: failure.clone(),
         category: Category::Unknown,
         rule: owned(),

@@ -1,8 +1,8 @@
 //! The place where entries and events wait while the server of a store cannot be reached, for any
 //! store on a server.
 //!
-//! It knows no server: the store sends what waits, and finds out what became of a write whose answer
-//! was lost.
+//! It knows no server: the store sends what waits, and finds out what became of a write whose
+//! answer was lost.
 
 mod notice;
 mod rest;

@@ -15,6 +15,7 @@ fn record(at: &str, event: JournalEvent) -> JournalRecord {
 
 fn session() -> Session {
     let detected = FailureDetected {
+        advice: None,
         failure: Failure {
             line_number: Some(3),
             file_path: Some("src/lib.rs".to_owned()),
