@@ -7,7 +7,7 @@ use crate::settings::section::Section;
 
 /// Nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct AlertSettings;
+pub(crate) struct AlertSettings {}
 
 impl AlertSettings {
     /// Accepts the tables.
@@ -15,7 +15,7 @@ impl AlertSettings {
         root.table("alerts")?;
         root.tables("alert")?;
         root.tables("notify")?;
-        Ok(Self)
+        Ok(Self {})
     }
 
     pub(super) fn lay_over(&mut self, _weaker: &Self) {}
