@@ -109,6 +109,7 @@ const LEFT_OUT: [&str; 5] = [
     "nothing is found while many write and seal",
 ];
 
+// Long because every answer of every part comes over a connection.
 #[test]
 fn it_keeps_the_contract_of_stores() {
     run_except(&LEFT_OUT, Serving::new);
