@@ -75,15 +75,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let told = Told::new(&run.runner, tree.as_ref(), claim.workspace(), &guarded);
     let mut manager = manager(run, &policy, logger, (&session_id, &told));
     give_helpers(&mut manager, run, (tree.as_ref(), &told));
-    let incident = Incident {
-        skipped: plan.skipped.clone(),
-        advice: plan
-            .advice
-            .as_ref()
-            .and_then(|(advice, _)| record_of(advice)),
-        checkpoint: tree.as_ref().map(GuardedTree::ground),
-        ..incident
-    };
+    let incident = planned(incident, &plan, tree.as_ref());
     let category = incident.category;
     manager.tree = tree.clone().map(|tree| Box::new(tree) as _);
     let strategies = strategies_of(run, &plan, tree.as_ref(), &told);
