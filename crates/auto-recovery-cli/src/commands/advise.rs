@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use auto_recovery::audit::{
     AdviceRecord, AuditStore, FailureDetected, FoundSession, JournalEvent, find_session,
 };
+use auto_recovery::files::{Links, open_regular};
 use auto_recovery::learn::{
     ControlReport, Evidence, FailureKey, LearnMode, LearnSettings, Learned, Moment,
     advise as advise_again, counts_in_words,
@@ -141,7 +142,7 @@ fn now(context: &Context) -> Moment {
 fn read_failure(file: &Path) -> Result<(Failure, Category)> {
     use std::io::Read as _;
     let failed = |error| Error::io("read", file, error);
-    let opened = std::fs::File::open(file).map_err(failed)?;
+    let opened = open_regular(file, Links::Follow).map_err(failed)?;
     let mut text = String::new();
     opened
         .take(FAILURE_BYTES_MAX)

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use crate::failure::Failure;
 use crate::learn::class::Class;
 use crate::learn::day::Moment;
-use crate::learn::evidence::FailureKey;
+use crate::learn::failure_key::FailureKey;
 use crate::learn::reading::{Line, Status};
 use crate::learn::step::{nth, step_name};
 use crate::statistics::instant;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::failure::Category;
 use crate::learn::day::{DAY_SECONDS, Moment};
 use crate::learn::estimate::{Estimate, rounded};
-use crate::learn::evidence::{Evidence, FailureKey, Known};
+use crate::learn::evidence::{Evidence, Known};
+use crate::learn::failure_key::FailureKey;
 use crate::learn::guard::{
     GAIN_SECONDS_MIN, GAIN_SHARE_MIN, SURE_DEVIATIONS, certainty, gain, to_the_end,
 };

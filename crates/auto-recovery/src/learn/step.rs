@@ -1,6 +1,6 @@
 //! What is tried, by name: the same name in every session of a project.
 //!
-//! - `recipe:NAME` is a recipe, `given:` and 16 hex digits a command somebody gave, by a hash of it;
+//! - `recipe:NAME` is a recipe, `given:` and 16 hex digits a command somebody gave, by its hash;
 //! - `retry#1`, `retry#2`, … are runs of the command again, each a step of its own;
 //! - `rollback` is the way back;
 //! - a second try of anything else is a step too: `given:1f…#2`.

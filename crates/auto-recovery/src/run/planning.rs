@@ -201,11 +201,7 @@ impl RunPlan {
             let names = candidates.iter().map(|one| {
                 let recipe = one.recipe.as_ref().map(|recipe| &*recipe.name);
                 let name = step_name(&one.kind, recipe, &masked(&one.recorded));
-                let does = match recipe {
-                    Some(recipe) => format!("{} ({recipe})", one.recorded),
-                    None => one.recorded.clone(),
-                };
-                (name, does)
+                (name, one.recorded.clone())
             });
             (advice, names.collect())
         });
@@ -309,9 +305,7 @@ impl PlannedStep {
     pub fn command(&self) -> Option<&StrategyCommand> {
         match &self.action {
             PlannedAction::Given(command) | PlannedAction::Recipe { command, .. } => Some(command),
-            PlannedAction::Mended { .. } | PlannedAction::Again { .. } | PlannedAction::Back(_) => {
-                None
-            }
+            _ => None,
         }
     }
 

@@ -48,11 +48,7 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
     let policy = (request.tries.policy)(failed.category, &failed.failure);
     let mut plan = make_plan(run, &failed, &policy)?;
     let Some(mut claim) = claim else {
-        let steps: Vec<_> = plan.steps.iter().map(PlannedStep::in_words).collect();
-        run.observe(&RunEvent::Plan {
-            steps: &steps,
-            skipped: &plan.skipped,
-        });
+        show_plan(run, &plan);
         return Ok(not_recovered_yet(run, failed));
     };
     tell_advice(run, &plan);
@@ -109,6 +105,16 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         told: &told,
     };
     conclude(run, recovery, ending)
+}
+
+/// Shows what would be tried.
+fn show_plan(run: &Run, plan: &RunPlan) {
+    let steps: Vec<_> = plan.steps.iter().map(PlannedStep::in_words).collect();
+    let skipped = &plan.skipped;
+    run.observe(&RunEvent::Plan {
+        steps: &steps,
+        skipped,
+    });
 }
 
 /// `incident` with what is tried against it, and what not.

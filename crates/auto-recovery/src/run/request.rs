@@ -92,15 +92,6 @@ impl StrategyCommand {
         }
     }
 
-    /// The same, known to be typed for this very run.
-    #[must_use]
-    pub fn typed(self) -> Self {
-        Self {
-            typed: true,
-            ..self
-        }
-    }
-
     /// The same, known to come with the project.
     #[must_use]
     pub fn of_project(self) -> Self {

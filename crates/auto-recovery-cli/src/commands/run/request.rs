@@ -216,7 +216,10 @@ fn commands(
             StrategyCommand::Agent(name) => agent(name, of_project, agents),
             other => Some(command(other, of_project)),
         })
-        .map(|one| if is_typed { one.typed() } else { one })
+        .map(|one| library::StrategyCommand {
+            typed: is_typed,
+            ..one
+        })
         .collect()
 }
 

@@ -72,7 +72,6 @@ pub(super) fn live(world: &World, count: usize, dice: &mut Random, caps: bool) -
             } else {
                 at += 60;
             }
-            // The whole of a burst is of one day.
             let moment = Moment(at);
             let forged = world.kind == Kind::Forged && truth.project == 0;
             if forged {
