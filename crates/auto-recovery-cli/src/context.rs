@@ -75,7 +75,7 @@ impl Context {
     pub(crate) fn alerting(&self, link: Option<&str>) -> Result<auto_recovery_server::Alerting> {
         let state_dir = &self.settings.state_dir.value;
         let spool = store::spool_of(&self.settings.store.value, state_dir);
-        self.settings.alerts.alerting(spool, link)
+        self.settings.served.alerts.alerting(spool, link)
     }
 
     /// What makes the text of all that a store keeps.

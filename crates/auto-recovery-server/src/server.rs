@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use auto_recovery::audit::AuditStore;
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::alerts::{Alerting, Watch};
 use crate::app::App;
-use crate::feed::{Database, Following, Standing, follow, new_feed_id};
+use crate::feed::{Database, Following, follow, new_feed_id};
 use crate::http::{self, Access, Tls, guard};
 use crate::leftovers::Leftovers;
 use crate::otlp::{Exporter, OtlpOptions};
@@ -103,43 +103,17 @@ impl Server {
         let id = new_feed_id(&*host);
         let feed = Arc::new(Database::open(&options.state_dir, &store.url(), &id)?);
         let token_file = options.token_file.as_deref();
-        // A store that is away is followed once it is back, by whoever comes first.
-        let claim = match store.claim() {
-            Err(error) if error.kind() == ErrorKind::Unreachable => None,
-            claim => claim?,
-        };
-        let (access, new_token) = Access::open(Arc::clone(&feed), Arc::clone(&host), token_file)?;
-        let (_, newest) = feed.bounds()?;
-        let following = Following {
-            store,
-            feed,
-            host,
-            newest: watch::Sender::new(newest),
-            standing: Mutex::new(Standing::default()),
-            seen_at: Mutex::default(),
-            claim: Mutex::new(claim),
-            is_over: AtomicBool::new(false),
-        };
-        let (shutdown, is_over) = watch::channel(false);
+        let following = Following::new(store, Arc::clone(&feed), Arc::clone(&host))?;
         let following = Arc::new(following);
+        let (access, new_token) = Access::open(feed, host, token_file)?;
+        let (shutdown, is_over) = watch::channel(false);
         let exporter = options.otlp.as_ref().map(|otlp| {
             let public_url = options.public_url.as_deref();
             Exporter::new(Arc::clone(&following), otlp, public_url)
         });
         let exporter = exporter.transpose()?;
         let sent = exporter.as_ref().map(Exporter::sent);
-        let dirs = ["beats", "files"].map(|of| following.feed.beside(of));
-        let watch = match &options.alerting {
-            alerting if alerting.rules.is_empty() => None,
-            alerting => {
-                let of = Arc::clone(&following);
-                Some(Arc::new(Watch::new(
-                    alerting.clone(),
-                    of,
-                    dirs.clone().into(),
-                )?))
-            }
-        };
+        let watch = watch_for(&options.alerting, &following)?;
         let rules = options.alerting.rules.iter();
         let rules = rules.map(|rule| (rule.name.clone(), rule.check.as_str()));
         let app = App::new(
@@ -223,6 +197,16 @@ impl Server {
         });
         Ok(())
     }
+}
+
+/// What works out rules and tells people, if there are rules.
+fn watch_for(alerting: &Alerting, following: &Arc<Following>) -> Result<Option<Arc<Watch>>> {
+    if alerting.rules.is_empty() {
+        return Ok(None);
+    }
+    let dirs = ["beats", "files"].map(|of| following.feed.beside(of));
+    let watch = Watch::new(alerting.clone(), Arc::clone(following), dirs.into())?;
+    Ok(Some(Arc::new(watch)))
 }
 
 /// The name in `url`, and whether it is reached over TLS.

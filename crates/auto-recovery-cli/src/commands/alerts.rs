@@ -212,7 +212,7 @@ fn read_matchers(texts: &[String]) -> Result<BTreeMap<String, String>> {
 }
 
 fn test(context: &Context, name: &str, since: &str) -> Result<Exit> {
-    let rules = &context.settings.alerts.rules;
+    let rules = &context.settings.served.alerts.rules;
     let Some(rule) = rules.iter().find(|rule| rule.value.name == name) else {
         let text = format!("there is no [alert.{name}] in your config.toml");
         return Err(Error::new(ErrorKind::NotFound, text));

@@ -1,30 +1,22 @@
 //! `recover config`: every setting and where its value comes from.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use auto_recovery::Result;
 use auto_recovery::wording::typed;
-use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::commands::config_row::{Row, optional_row, row};
+use crate::commands::config_served::{push_remote, push_served};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Table};
 use crate::settings::{
-    AlertSettings, EncryptionSettings, FixerSetting, LearnSettings, OtlpSettings, Policy,
-    PolicyLayer, Project, RecipeChange, RecipeSetting, RedactSettings, RemoteSettings,
-    RetentionSettings, RollbackTarget, RuleSetting, RunSettings, Setting, Settings,
-    StrategyCommand, Trusted, Unread, Untrusted, durability_name, human_size,
+    EncryptionSettings, FixerSetting, LearnSettings, Policy, PolicyLayer, Project, RecipeChange,
+    RecipeSetting, RedactSettings, RetentionSettings, RollbackTarget, RuleSetting, RunSettings,
+    Setting, Settings, StrategyCommand, Trusted, Unread, Untrusted, durability_name, human_size,
 };
-
-/// A setting as it is shown.
-#[derive(Serialize)]
-struct Row {
-    key: String,
-    value: Value,
-    origin: String,
-}
 
 /// Prints every setting and where its value comes from. A file with a mistake, which was named
 /// before, is a mistake of this command as well.
@@ -59,8 +51,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         state_dir,
         durability,
         retention,
-        alerts,
-        otlp,
+        served,
         redact,
         encryption,
         remote,
@@ -93,8 +84,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         row("color", color, |value| json!(value)),
     ];
     push_retention(&mut rows, retention);
-    push_alerts(&mut rows, alerts);
-    push_otlp(&mut rows, otlp);
+    push_served(&mut rows, served);
     push_redact(&mut rows, redact);
     push_encryption(&mut rows, encryption);
     push_remote(&mut rows, remote);
@@ -143,56 +133,6 @@ fn not_read(unread: &Unread) -> Row {
         key: "not read".to_owned(),
         value: json!(unread.path.display().to_string()),
         origin: unread.reason.clone(),
-    }
-}
-
-#[cfg(not(feature = "serve"))]
-fn push_alerts(_rows: &mut Vec<Row>, _alerts: &AlertSettings) {}
-
-/// Rules and destinations by their names: addresses may be secrets.
-#[cfg(feature = "serve")]
-fn push_alerts(rows: &mut Vec<Row>, alerts: &AlertSettings) {
-    for rule in &alerts.rules {
-        rows.push(Row {
-            key: format!("alert.{}", rule.value.name),
-            value: json!(rule.value.check.as_str()),
-            origin: rule.origin.to_string(),
-        });
-    }
-    for one in &alerts.destinations {
-        let (name, kind) = one.value.shown();
-        rows.push(Row {
-            key: format!("notify.{name}"),
-            value: json!(kind),
-            origin: one.origin.to_string(),
-        });
-    }
-}
-
-/// Shown is what names no secret: headers and the path of an address may.
-fn push_otlp(rows: &mut Vec<Row>, otlp: &OtlpSettings) {
-    let OtlpSettings {
-        endpoint,
-        headers_file,
-        ca_file,
-    } = otlp;
-    if endpoint.is_some() {
-        rows.push(optional_row("otlp.endpoint", endpoint, |url| {
-            json!(url.split_once("://").map_or("…", |(_, rest)| {
-                let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-                host.rsplit('@').next().unwrap_or_default()
-            }))
-        }));
-    }
-    for (key, file) in [
-        ("otlp.headers_file", headers_file),
-        ("otlp.ca_file", ca_file),
-    ] {
-        if file.is_some() {
-            rows.push(optional_row(key, file, |path| {
-                json!(path.display().to_string())
-            }));
-        }
     }
 }
 
@@ -267,27 +207,6 @@ fn push_encryption(rows: &mut Vec<Row>, encryption: &EncryptionSettings) {
             identity_command,
             |command| json!(command.to_string()),
         ));
-    }
-}
-
-fn push_remote(rows: &mut Vec<Row>, remote: &RemoteSettings) {
-    let RemoteSettings {
-        token,
-        token_file,
-        certificates,
-    } = remote;
-    if token.is_some() {
-        rows.push(optional_row("remote.token", token, |token| {
-            // Its length tells whether it was copied whole.
-            json!(format!("*** ({} characters)", token.expose().len()))
-        }));
-    }
-    let show = |path: &PathBuf| json!(path.display().to_string());
-    if token_file.is_some() {
-        rows.push(optional_row("remote.token_file", token_file, show));
-    }
-    if certificates.is_some() {
-        rows.push(optional_row("remote.certificates", certificates, show));
     }
 }
 
@@ -544,25 +463,6 @@ fn push_layer(rows: &mut Vec<Row>, prefix: &str, layer: &PolicyLayer) {
             .as_ref()
             .map(|limit| row(&key("deadline"), limit, duration)),
     );
-}
-
-fn row<T>(key: &str, setting: &Setting<T>, value: impl FnOnce(&T) -> Value) -> Row {
-    Row {
-        key: key.to_owned(),
-        value: value(&setting.value),
-        origin: setting.origin.to_string(),
-    }
-}
-
-fn optional_row<T>(
-    key: &str,
-    setting: &Option<Setting<T>>,
-    value: impl FnOnce(&T) -> Value,
-) -> Row {
-    match setting {
-        Some(setting) => row(key, setting, value),
-        None => row(key, &Setting::default(()), |()| Value::Null),
-    }
 }
 
 fn duration(duration: &Duration) -> Value {

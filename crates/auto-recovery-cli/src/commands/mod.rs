@@ -12,6 +12,8 @@ mod classify;
 mod clear;
 mod completions;
 mod config;
+mod config_row;
+mod config_served;
 mod doctor;
 mod evidence;
 mod explain;

@@ -106,7 +106,7 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
         state_dir: context.settings.state_dir.value.clone(),
         token_file,
         alerting: context.alerting(public_url.as_deref())?,
-        otlp: otlp(&context.settings.otlp)?,
+        otlp: otlp(&context.settings.served.otlp)?,
         tls,
         streams_max: usize::try_from(streams_max).ok(),
         public_url: public_url.clone(),

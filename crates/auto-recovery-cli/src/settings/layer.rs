@@ -17,9 +17,9 @@ use crate::settings::recipe::{read_recipes, read_rules};
 use crate::settings::section::{Section, complaint};
 use crate::settings::value::{absolute_path, parse_durability};
 use crate::settings::{
-    AlertSettings, EncryptionSettings, FixerSetting, LearnLayer, OnAuditFailure, OnLeftover,
-    OtlpSettings, RecipeSetting, RedactSettings, RemoteSettings, RetentionSettings, RollbackTarget,
-    RuleSetting, SealWhen, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
+    EncryptionSettings, FixerSetting, LearnLayer, OnAuditFailure, OnLeftover, RecipeSetting,
+    RedactSettings, RemoteSettings, RetentionSettings, RollbackTarget, RuleSetting, SealWhen,
+    ServedSettings, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
 };
 
 /// What one place says about the settings.
@@ -33,8 +33,7 @@ pub(crate) struct Layer {
     pub(crate) learn: LearnLayer,
     pub(crate) redact: RedactSettings,
     pub(crate) encryption: EncryptionSettings,
-    pub(crate) alerts: AlertSettings,
-    pub(crate) otlp: OtlpSettings,
+    pub(crate) served: ServedSettings,
     pub(crate) remote: RemoteSettings,
     pub(crate) seal_when: Option<Setting<SealWhen>>,
     pub(crate) seal_publish: Option<Setting<StrategyCommand>>,
@@ -111,8 +110,7 @@ impl Layer {
                 durability: root.parsed("durability", parse_durability)?,
                 on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
                 retention: retention(root)?,
-                alerts: AlertSettings::of_user(root)?,
-                otlp: OtlpSettings::of_user(root)?,
+                served: ServedSettings::of_user(root)?,
                 learn: LearnLayer::of_user(root)?,
                 redact: RedactSettings::of_user(root)?,
                 remote: RemoteSettings::of_user(root)?,
@@ -178,8 +176,7 @@ impl Layer {
             durability: None,
             on_audit_failure: None,
             retention: RetentionSettings::default(),
-            alerts: AlertSettings::default(),
-            otlp: OtlpSettings::default(),
+            served: ServedSettings::default(),
             learn: LearnLayer::default(),
             redact: RedactSettings::default(),
             encryption: EncryptionSettings::default(),

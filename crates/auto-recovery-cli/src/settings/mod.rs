@@ -29,6 +29,7 @@ mod secret_text;
 #[cfg(feature = "postgres")]
 mod secret_url;
 mod section;
+mod served;
 mod size;
 mod trusted;
 mod untrusted;
@@ -64,6 +65,7 @@ pub(crate) use run::{Policy, RunRequest, RunSettings};
 pub(crate) use secret_text::SecretText;
 #[cfg(feature = "postgres")]
 pub(crate) use secret_url::SecretUrl;
+pub(crate) use served::ServedSettings;
 pub(crate) use size::{human_size, parse_size};
 pub(crate) use trusted::{TrustLine, Trusted, TrustedContent};
 pub(crate) use untrusted::Untrusted;

@@ -14,8 +14,8 @@ use crate::settings::environment::listed_home;
 use crate::settings::untrusted::restrict;
 use crate::settings::value::parse_durability;
 use crate::settings::{
-    AlertSettings, Doubt, EncryptionSettings, Environment, GithubFiles, Layer, Mistakes, Origin,
-    OtlpSettings, Project, RedactSettings, RemoteSettings, RetentionSettings, RunSettings, Setting,
+    Doubt, EncryptionSettings, Environment, GithubFiles, Layer, Mistakes, Origin, Project,
+    RedactSettings, RemoteSettings, RetentionSettings, RunSettings, ServedSettings, Setting,
     SourceFile, Sources, StoreUrl, Trusted, Unread, Untrusted, sha256,
 };
 
@@ -30,10 +30,8 @@ pub(crate) struct Settings {
     pub(crate) durability: Setting<Durability>,
     /// The rules by which old trails are removed automatically.
     pub(crate) retention: RetentionSettings,
-    /// What is watched for, and who is told.
-    pub(crate) alerts: AlertSettings,
-    /// Where the server sends traces and logs.
-    pub(crate) otlp: OtlpSettings,
+    /// What the server does besides answering.
+    pub(crate) served: ServedSettings,
     /// What is masked in all that is kept and told.
     pub(crate) redact: RedactSettings,
     /// To whose keys private texts are encrypted, and what opens them.
@@ -118,9 +116,7 @@ impl Settings {
         } = of_project(&sources, &user, &state_dir.value, &workspace, mistakes)?;
         layers.extend([layer, user]);
         let mut top = Layer::default();
-        for layer in &layers {
-            top.lay_over(layer);
-        }
+        layers.iter().for_each(|layer| top.lay_over(layer));
         let store = match top.store {
             Some(store) => below(&cwd, store),
             None => Setting::default(StoreUrl::Jsonl(state_dir.value.clone())),
@@ -130,8 +126,7 @@ impl Settings {
             state_dir,
             durability: top.durability.unwrap_or(Setting::default(Durability::Sync)),
             retention: top.retention,
-            alerts: top.alerts,
-            otlp: top.otlp,
+            served: top.served,
             redact: top.redact,
             encryption: top.encryption,
             remote: top.remote,

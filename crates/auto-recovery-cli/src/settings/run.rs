@@ -420,8 +420,7 @@ impl Layer {
             durability,
             on_audit_failure,
             retention,
-            alerts,
-            otlp,
+            served,
             learn,
             redact,
             encryption,
@@ -458,8 +457,7 @@ impl Layer {
         fill(&mut self.durability, durability);
         fill(&mut self.on_audit_failure, on_audit_failure);
         self.retention.lay_over(retention);
-        self.alerts.lay_over(alerts);
-        self.otlp.lay_over(otlp);
+        self.served.lay_over(served);
         self.learn.lay_over(learn);
         self.redact.lay_over(redact);
         self.encryption.lay_over(encryption);

@@ -57,8 +57,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         seal_when: _,
         seal_publish: _,
         encryption: _,
-        alerts: _,
-        otlp: _,
+        served: _,
         remote: _,
         fixers: _,
         learn,
@@ -113,9 +112,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
     unused.all("pty", pty);
     let (categories, error_types) = restrict_kinds((categories, error_types), user, &mut unused);
     unused.0.extend(tables(&recipes, &rules));
-    if redact != RedactSettings::default() {
-        unused.0.push("[redact]".to_owned());
-    }
+    unused.table("[redact]", redact != RedactSettings::default());
     (left.of_kinds(categories, error_types), unused.0)
 }
 
@@ -169,6 +166,11 @@ fn tables(recipes: &[RecipeSetting], rules: &[RuleSetting]) -> Vec<String> {
 struct Unused(Vec<String>);
 
 impl Unused {
+    /// Notes a whole table that the file has.
+    fn table(&mut self, name: &str, has: bool) {
+        self.0.extend(has.then(|| name.to_owned()));
+    }
+
     /// Notes `key`, if it is set.
     fn all<T>(&mut self, key: &str, setting: Option<Setting<T>>) {
         if setting.is_some() {

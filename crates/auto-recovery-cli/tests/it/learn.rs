@@ -29,11 +29,11 @@ fn project(mode: &str) -> Machine {
 fn break_and_recover(machine: &Machine) -> (String, u64) {
     machine.write("project/lock", "bad\n");
     let result = machine.root().join("result.json");
-    let file = result.to_str().unwrap();
+    let file = result.to_str().expect("UTF-8");
     let run = machine.recover(&["run", "--result-file", file, "--", "sh", "build.sh"]);
     assert_eq!(run.code, 0, "{run:?}");
     let result: serde_json::Value =
-        serde_json::from_str(&fs::read_to_string(&result).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(&result).expect("a result")).expect("JSON");
     let attempts = result["attempts"].as_array().map_or(0, Vec::len);
     (run.stderr, attempts as u64)
 }

@@ -2,15 +2,12 @@
 //! all of that, and its state is read.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::host::Host;
 use auto_recovery::mutex::lock;
 use auto_recovery::{ErrorKind, Result};
-use tokio::sync::watch;
 
 use super::config::{Alerting, Check};
 use super::engine::{Engine, Seen, not_decided};
@@ -55,21 +52,8 @@ pub fn check(
     };
     let outbound = Arc::new(Outbound::new(alerting.ca_file.as_deref())?);
     let alerting = Arc::new(alerting);
-    // Another machine that serves the store decides, and only it knows what.
-    let claim = match store.claim() {
-        Err(error) if error.kind() == ErrorKind::Unreachable => None,
-        claim => claim?,
-    };
-    let following = Following {
-        store,
-        feed: Arc::clone(&feed),
-        host: Arc::clone(&host),
-        newest: watch::Sender::new(0),
-        standing: Mutex::new(Standing::default()),
-        seen_at: Mutex::new(Duration::ZERO),
-        claim: Mutex::new(claim),
-        is_over: AtomicBool::new(false),
-    };
+    // Another machine that serves the store decides, and only it knows what: that is an error.
+    let following = Following::new(store, Arc::clone(&feed), Arc::clone(&host))?;
     following.once();
     let standing = lock(&following.standing).clone();
     let beats = dir_of(state_dir, &url, "beats");

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use super::database::{Database, meta, set_meta};
 use super::rows::{self, Event};
 
-/// The cursor of what is sent as OTLP, among the facts about a feed.
+/// The name of the cursor for OTLP, among the facts about a feed.
 const OTLP: &str = "otlp";
 
 /// Begins the names of facts that say: the session that follows was sent to have begun.

@@ -80,6 +80,34 @@ pub(crate) fn follow(following: &Following) {
 }
 
 impl Following {
+    /// A following of `store` into `feed`, which has not begun.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] if another machine serves the store; otherwise if the feed cannot be
+    /// read.
+    pub(crate) fn new(
+        store: Arc<dyn AuditStore>,
+        feed: Arc<Database>,
+        host: Arc<dyn Host>,
+    ) -> Result<Self> {
+        // A store that is away is followed once it is back, by whoever comes first.
+        let claim = match store.claim() {
+            Err(error) if error.kind() == ErrorKind::Unreachable => None,
+            claim => claim?,
+        };
+        let (_, newest) = feed.bounds()?;
+        Ok(Self {
+            store,
+            feed,
+            host,
+            newest: watch::Sender::new(newest),
+            standing: Mutex::new(Standing::default()),
+            seen_at: Mutex::default(),
+            claim: Mutex::new(claim),
+            is_over: AtomicBool::new(false),
+        })
+    }
+
     /// Looks at all of the store once, and takes up what is new.
     pub(crate) fn once(&self) {
         let mut taking_up = TakingUp::new(&*self.store, &self.feed);

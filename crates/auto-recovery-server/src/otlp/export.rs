@@ -64,7 +64,7 @@ pub(crate) struct Exporter {
     sent: Arc<Sent>,
 }
 
-/// What becomes of what was to be sent.
+/// The fate of a request.
 enum Fate {
     Taken,
     /// It will never be taken.

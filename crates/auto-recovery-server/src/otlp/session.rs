@@ -37,7 +37,7 @@ impl Session {
         matches!(record.event, JournalEvent::SessionFinished(_)) || record.event.is_removal()
     }
 
-    /// The attributes of what recorded it.
+    /// The attributes of its recorder.
     pub(super) fn resource(&self) -> Attributes {
         let mut attributes = Attributes::default();
         attributes.text("service.name", "recover");
@@ -99,7 +99,7 @@ impl Session {
         }
     }
 
-    /// The root of a session that died, of which nothing else tells that it ended.
+    /// The root of a session that died: no record says that it ended.
     pub(super) fn dead(&self) -> Vec<Span> {
         let Some(last) = self.records.last() else {
             return Vec::new();

@@ -76,8 +76,8 @@ impl Collector {
         }
     }
 
-    /// What is posted until `count` spans and a log record came, as the parent of each by its name, and the texts of
-    /// log records.
+    /// The spans that are posted until `count` of them and a log record came, by name with their
+    /// ids and their parents', and the texts of log records.
     fn take(&self, count: usize) -> (BTreeMap<String, (String, String)>, Vec<String>) {
         let (mut spans, mut texts) = (BTreeMap::new(), Vec::new());
         while spans.len() < count || texts.is_empty() {

@@ -1,6 +1,9 @@
 //! A real Prometheus, which scrapes a server: what is shipped for it is answered with series.
 
-#![expect(clippy::disallowed_methods, reason = "it runs and waits for a program of others")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it runs and waits for a program of others"
+)]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

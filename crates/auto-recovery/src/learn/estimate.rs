@@ -9,10 +9,10 @@ use crate::learn::evidence::Known;
 /// What the level above weighs, in trials.
 const ABOVE: f64 = 4.0;
 
-/// The chance of a step of which nothing is known.
+/// The chance of a step without history.
 const SHIPPED_CHANCE: f64 = 0.3;
 
-/// Seconds of a step of which nothing is known.
+/// Seconds of a step without history.
 const SHIPPED_SECONDS: f64 = 30.0;
 
 /// Standard deviations to either side that have 90 %.

@@ -1,4 +1,4 @@
-//! Learning which strategy to try first: counts of what cured failures of a class before, an order
+//! Learning which strategy to try first: counts of cures a class of failures, an order
 //! by chance over cost, and a guard that keeps the shipped order until the gain is sure.
 //!
 //! Pure: it is given the text of records and the time, and reaches no store, file or clock. It

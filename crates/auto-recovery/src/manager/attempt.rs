@@ -97,13 +97,7 @@ impl<'m> Recovering<'m> {
             act: self.since(started),
             ..Times::default()
         };
-        let acted = match self.parts.tree.as_mut() {
-            Some(tree) => tree.acted()?,
-            None => Acted {
-                files_modified: outcome.files_modified.clone(),
-                ..Acted::default()
-            },
-        };
+        let acted = self.acted(&outcome)?;
         let acted_at = self.parts.host.monotonic();
         let mut judged = self.judge(turn, number, &outcome, &acted);
         times.verification = judged.verification.is_some().then(|| self.since(acted_at));
@@ -156,6 +150,17 @@ impl<'m> Recovering<'m> {
         self.not_covered.extend(tried.not_covered.iter().cloned());
         tried.times.all = self.since(started);
         Ok(tried)
+    }
+
+    /// What `outcome` changed: as the tree shows it, else as it says itself.
+    fn acted(&mut self, outcome: &Outcome) -> Result<Acted> {
+        match self.parts.tree.as_mut() {
+            Some(tree) => tree.acted(),
+            None => Ok(Acted {
+                files_modified: outcome.files_modified.clone(),
+                ..Acted::default()
+            }),
+        }
     }
 
     /// The time from `moment` to now, on the host's monotonic clock.

@@ -1,3 +1,5 @@
+//! A session as a tree, at its times.
+
 use auto_recovery::{Category, Failure};
 use serde_json::{Value, json};
 
@@ -13,8 +15,8 @@ fn record(at: &str, event: JournalEvent) -> JournalRecord {
     }
 }
 
-fn session() -> Session {
-    let detected = FailureDetected {
+fn detected() -> FailureDetected {
+    FailureDetected {
         advice: None,
         failure: Failure {
             line_number: Some(3),
@@ -30,7 +32,10 @@ fn session() -> Session {
         checkpoint: None,
         plan: Vec::new(),
         skipped: Vec::new(),
-    };
+    }
+}
+
+fn session() -> Session {
     let started = AttemptStarted {
         attempt_number: 1,
         attempt_id: "attempt_1".to_owned(),
@@ -75,7 +80,7 @@ fn session() -> Session {
                     ..SessionStarted::default()
                 }),
             ),
-            record("05.5", JournalEvent::FailureDetected(Box::new(detected))),
+            record("05.5", JournalEvent::FailureDetected(Box::new(detected()))),
             record("06", JournalEvent::AttemptStarted(started)),
             record("10", JournalEvent::AttemptFinished(Box::new(finished))),
             record("11", JournalEvent::SessionFinished(ended)),

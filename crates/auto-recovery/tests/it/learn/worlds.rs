@@ -1,6 +1,8 @@
 //! What the learned order costs in simulated worlds, against the goals. The worlds compare orders;
 //! they say nothing of anybody's projects.
 
+#![expect(clippy::print_stderr, reason = "figures are for those who read them")]
+
 use auto_recovery::testing::{Random, Rounds};
 
 use super::policy::{Calibration, Cost, Story, live};
@@ -70,8 +72,8 @@ impl Result {
         ]
     }
 
-    /// By what share the total time over the first `count` is more than that of the shipped order:
-    /// of all worlds, and the share of worlds where that is more than 1 %.
+    /// The share by which the total time over the first `count` exceeds that of the shipped order,
+    /// of all worlds; and the share of worlds where it does by more than 1 %.
     fn harm(&self, count: usize) -> (f64, f64) {
         let of_story = |story: &Story| {
             let costs = &story.costs[..count];
