@@ -131,7 +131,8 @@ pub fn advise(
     evidence: &Evidence,
     settings: &LearnSettings,
 ) -> Advice {
-    let weighed = Weighed::of(units, failure, evidence);
+    let person = settings.person.as_secs_f64();
+    let weighed = Weighed::of(units, failure, (evidence, person));
     if let Err(why) = may_advise(units, failure, evidence, settings) {
         let mut advice = unadvised(units, failure, evidence.now, &why);
         advice.steps = weighed.facts(&advice.shipped, &advice.shipped);
@@ -140,7 +141,6 @@ pub fn advise(
         }
         return advice;
     }
-    let person = settings.person.as_secs_f64();
     let (mut order, mut left, mut why) = match weighed.too_few() {
         Some(why) => {
             let left = weighed.known.iter().map(Vec::len).collect();
@@ -226,7 +226,7 @@ struct Weighed {
 }
 
 impl Weighed {
-    fn of(units: &[Unit], failure: &FailureKey, evidence: &Evidence) -> Self {
+    fn of(units: &[Unit], failure: &FailureKey, (evidence, person): (&Evidence, f64)) -> Self {
         let of_unit = |unit: &Unit| -> Vec<Known> {
             let steps = steps_of(unit);
             steps
@@ -237,7 +237,10 @@ impl Weighed {
         let known: Vec<Vec<Known>> = units.iter().map(of_unit).collect();
         let estimates = known.iter();
         let estimates = estimates
-            .map(|known| known.iter().map(Estimate::of).collect())
+            .map(|known| {
+                let of = |known| Estimate::of(known, person);
+                known.iter().map(of).collect()
+            })
             .collect();
         Self { known, estimates }
     }
