@@ -9,11 +9,11 @@ use crate::learn::evidence::Known;
 /// What the level above weighs, in trials.
 const ABOVE: f64 = 4.0;
 
-/// The chance of a step of which nothing is known.
+/// The chance of a step that nothing is known about.
 const SHIPPED_CHANCE: f64 = 0.3;
 
-/// Share of a person's time that a step takes of which nothing is known: half a minute of ten. A
-/// share, so that slower machines and persons together change no order.
+/// Share of a person's time that an unknown step takes: half a minute of ten. A share, so that
+/// slower machines and persons together change no order.
 const SHIPPED_SHARE: f64 = 0.05;
 
 /// Standard deviations to either side that have 90 %.

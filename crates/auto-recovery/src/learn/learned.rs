@@ -111,7 +111,7 @@ fn follow(plan: &mut Plan, units: &[Unit], advice: &Advice) {
             tries += 1;
         }
         let mut chosen = plan.steps[place];
-        // Tries beyond those that are told apart go with the last of them.
+        // Tries beyond those that have names of their own go with the last of them.
         if tries < units[place].tries {
             chosen.max_attempts = tries;
         }
@@ -265,7 +265,7 @@ impl Weighed {
             .collect();
         let new = best_order(units, &kept);
         if new == shipped {
-            let says = "the shipped order is the best by what is known";
+            let says = "the shipped order is the best by the counts";
             return (shipped, says.to_owned());
         }
         let (all, places) = flat(&kept);
@@ -281,7 +281,7 @@ impl Weighed {
         let least = GAIN_SECONDS_MIN.max(GAIN_SHARE_MIN * to_the_end(&steps, person));
         if gained > SURE_DEVIATIONS * deviation && gained >= least {
             let sure = certainty(gained, deviation) * 100.0;
-            return (new, format!("faster by what is known, {sure:.0} % sure"));
+            return (new, format!("faster by the counts, {sure:.0} % sure"));
         }
         let says = match gained >= least {
             true => "another order may be better, but that is not sure yet",

@@ -24,11 +24,10 @@ pub(super) const TODAY: i64 = 20_400 * DAY;
 /// The machine that counts.
 pub(super) const HOST: &str = "this-machine";
 
-/// Seconds of a step of which nothing is known.
+/// Seconds of an unknown step.
 pub(super) const USUAL: f64 = 30.0;
 
-/// What is in the shipped plan, in its order: strategy, recipe with its tier, action, and whether it
-/// was typed.
+/// A strategy of the shipped plan: kind, recipe with its tier, action, and whether it was typed.
 type Strategy = (
     RecoveryStrategyType,
     Option<(&'static str, Tier)>,
@@ -49,7 +48,7 @@ fn strategies() -> [Strategy; 8] {
     ]
 }
 
-/// The shipped plan, of which any part may stand for a plan.
+/// The shipped plan. Any part of it may stand for a plan.
 pub(super) fn shipped() -> &'static [Unit] {
     static SHIPPED: OnceLock<Vec<Unit>> = OnceLock::new();
     SHIPPED.get_or_init(|| {

@@ -14,7 +14,13 @@ const HISTORIES: Rounds = Rounds {
     long: 1000,
 };
 
-/// Sessions of a neighbour who has many.
+/// Neighbours who have many sessions.
+const NEIGHBOURS: Rounds = Rounds {
+    ordinary: 3,
+    long: 5,
+};
+
+/// Sessions of each.
 const MANY: Rounds = Rounds {
     ordinary: 1000,
     long: 100_000,
@@ -330,8 +336,7 @@ fn inverted(question: &Question, sessions: i64) -> Vec<Told> {
 #[test]
 fn a_neighbour_of_any_size_counts_for_five_trials() {
     let many = i64::try_from(MANY.count()).unwrap();
-    let rounds = HISTORIES.count() / 20;
-    for number in 0..rounds {
+    for number in 0..NEIGHBOURS.count() {
         let mut question = Question::any(&mut Random::new(7_000_000 + number));
         question.others = false;
         let alone = question.advice();

@@ -70,8 +70,8 @@ impl Result {
         ]
     }
 
-    /// By what share the total time over the first `count` is more than that of the shipped order:
-    /// of all worlds, and the share of worlds where that is more than 1 %.
+    /// The share by which the total time over the first `count` is more than that of the shipped
+    /// order: of all worlds, and the share of worlds where that is more than 1 %.
     fn harm(&self, count: usize) -> (f64, f64) {
         let of_story = |story: &Story| {
             let costs = &story.costs[..count];
