@@ -13,7 +13,8 @@ Examples:
   recover plan --fix ./mend.sh --allow moderate --json npm ci
 
 A step of --json: {\"strategy\", \"does\", \"command\", \"folder\", \"recipe\", \"tier\", \"max_attempts\"};
-`command` is null where your own command is run again, `recipe` where you gave it yourself.";
+`command` is null where your own command is run again, `recipe` where you gave it yourself. The category
+of the newest failure here has `advice` too, as `recover advise --json` prints it, if history knows such.";
 
 /// Print what would be tried for each kind of failure; run nothing
 ///

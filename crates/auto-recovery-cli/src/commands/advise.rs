@@ -1,5 +1,6 @@
 //! `recover advise`.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use auto_recovery::learn::{
 };
 use auto_recovery::plan::{Advice, AdviceStatus, StepFacts};
 use auto_recovery::recipe::Situation;
-use auto_recovery::run::{Learning, RunPlan, units_on_record};
+use auto_recovery::run::{self as library, Learning, RunPlan, units_on_record};
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result, classify};
 use serde_json::{Value, json};
 
@@ -67,7 +68,12 @@ pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
     };
     let workspace = context.settings.workspace.display().to_string();
     let evidence = learning.evidence_on_record(&*store, &workspace, (now, None))?;
-    let plan = plan(context, args.command, &found, evidence)?;
+    let command = match args.command.is_empty() {
+        true => vec![OsString::from("true")],
+        false => args.command,
+    };
+    let request = library_request(context, &RunRequest::of(command))?;
+    let plan = plan_against(context, &request, &found, evidence)?;
     let Some((mut advice, names)) = plan.advice else {
         return Ok(Exit::NOT_FOUND);
     };
@@ -81,31 +87,28 @@ pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
         context.printer.json(&as_json(&advice))?;
         return Ok(Exit::OK);
     }
-    let name = |step: &str| {
-        let (base, number) = step.split_once('#').unwrap_or((step, "1"));
-        let known = names.get(base).cloned();
-        let known = known.unwrap_or_else(|| base.to_owned());
-        match number {
-            "1" => known,
-            number => format!("{known}, try {number}"),
-        }
-    };
-    table(context, &advice, &name)?;
+    table(context, &advice, &|step| name_of(step, &names))?;
     Ok(Exit::OK)
 }
 
-/// What `command` would try against the failure, with what history advises.
-fn plan(
+/// What the step `step` does, by the `names` of a plan.
+pub(super) fn name_of(step: &str, names: &BTreeMap<String, String>) -> String {
+    let (base, number) = step.split_once('#').unwrap_or((step, "1"));
+    let known = names.get(base).cloned();
+    let known = known.unwrap_or_else(|| base.to_owned());
+    match number {
+        "1" => known,
+        number => format!("{known}, try {number}"),
+    }
+}
+
+/// What `request` would try against the failure, with what history advises.
+pub(super) fn plan_against(
     context: &Context,
-    command: Vec<OsString>,
+    request: &library::RunRequest,
     (failure, category): &(Failure, Category),
     evidence: Evidence,
 ) -> Result<RunPlan> {
-    let command = match command.is_empty() {
-        true => vec![OsString::from("true")],
-        false => command,
-    };
-    let request = library_request(context, &RunRequest::of(command))?;
     let redactor = context.redactor.clone();
     let planner = Learned {
         shipped: request.tries.planner.clone(),
@@ -133,7 +136,8 @@ fn advising(context: &Context) -> LearnSettings {
     }
 }
 
-fn now(context: &Context) -> Moment {
+/// The time of day.
+pub(super) fn now(context: &Context) -> Moment {
     let since = context.host.now().duration_since(UNIX_EPOCH);
     Moment(i64::try_from(since.unwrap_or_default().as_secs()).unwrap_or(i64::MAX))
 }
@@ -163,7 +167,10 @@ fn read_failure(file: &Path) -> Result<(Failure, Category)> {
 }
 
 /// The newest failure on record in this workspace.
-fn newest(context: &Context, store: &dyn AuditStore) -> Result<Option<(Failure, Category)>> {
+pub(super) fn newest(
+    context: &Context,
+    store: &dyn AuditStore,
+) -> Result<Option<(Failure, Category)>> {
     let workspace = context.settings.workspace.display().to_string();
     let sessions = store.sessions()?;
     let here =
@@ -282,7 +289,8 @@ fn differences(record: &AdviceRecord, advice: &Advice) -> Vec<String> {
         .collect()
 }
 
-fn as_json(advice: &Advice) -> Value {
+/// `advice` as `--json` has it.
+pub(super) fn as_json(advice: &Advice) -> Value {
     let step = |step: &StepFacts| {
         json!({
             "step": step.step,

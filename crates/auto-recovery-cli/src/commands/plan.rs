@@ -1,12 +1,18 @@
 //! `recover plan`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use auto_recovery::learn::{LearnMode, sentence};
+use auto_recovery::plan::Advice;
 use auto_recovery::recipe::Situation;
-use auto_recovery::run::{PlannedAction, PlannedStep, RunPlan, StrategyCommand};
+use auto_recovery::run::{
+    self as library, Learning, PlannedAction, PlannedStep, RunPlan, StrategyCommand,
+};
 use auto_recovery::{Category, Failure, Result};
 use serde::Serialize;
 
+use crate::commands::advise::{as_json, name_of, newest, now, plan_against};
 use crate::commands::run::{check_exit_map, library_request};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -19,6 +25,12 @@ struct CategoryPlan {
     category: Category,
     steps: Vec<Step>,
     skipped: Vec<String>,
+    /// What history advises against the newest failure of this workspace, if it is of the category.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<serde_json::Value>,
+    /// The same in lines.
+    #[serde(skip)]
+    history: Vec<String>,
 }
 
 /// One thing that would be tried.
@@ -100,12 +112,15 @@ pub(crate) fn plan(context: &Context, typed: &RunRequest) -> Result<Exit> {
             category,
             steps: steps.iter().map(Step::of).collect(),
             skipped,
+            advice: None,
+            history: Vec::new(),
         })
     };
-    let plans = Category::ALL
+    let mut plans = Category::ALL
         .into_iter()
         .map(plan)
         .collect::<Result<Vec<_>>>()?;
+    add_advice(context, &request, &mut plans)?;
     if context.printer.json {
         context.printer.json(&plans)?;
         return Ok(Exit::OK);
@@ -125,6 +140,67 @@ pub(crate) fn plan(context: &Context, typed: &RunRequest) -> Result<Exit> {
         for why in &plan.skipped {
             line(&format!("  not: {}", escape_text(why)), 7)?;
         }
+        for says in &plan.history {
+            line(&format!("  {}", escape_text(says)), 4)?;
+        }
     }
     Ok(Exit::OK)
+}
+
+/// Adds to the plan of its category what history advises against the newest failure here: by the
+/// summaries, as a run would go by them.
+fn add_advice(
+    context: &Context,
+    request: &library::RunRequest,
+    plans: &mut [CategoryPlan],
+) -> Result<()> {
+    let settings = context.settings.run.learn.library();
+    if settings.mode == LearnMode::Off {
+        return Ok(());
+    }
+    let learning = Learning::new(&context.settings.state_dir.value, settings);
+    let Ok(evidence) = learning.evidence(&request.workspace()?, now(context)) else {
+        return Ok(());
+    };
+    let Some(found) = newest(context, &*context.store()?)? else {
+        return Ok(());
+    };
+    let planned = plan_against(context, request, &found, evidence)?;
+    let plan = plans.iter_mut().find(|plan| plan.category == found.1);
+    if let (Some(plan), Some((advice, names))) = (plan, planned.advice) {
+        plan.history = in_lines(&advice, &names, settings.mode);
+        plan.advice = Some(as_json(&advice));
+    }
+    Ok(())
+}
+
+/// The advised order, and the shipped one, where they differ; `names` says what each step does.
+fn in_lines(advice: &Advice, names: &BTreeMap<String, String>, mode: LearnMode) -> Vec<String> {
+    let name = |step: &str| name_of(step, names);
+    let Some(says) = sentence(advice, &name) else {
+        return Vec::new();
+    };
+    let class: Vec<&str> = advice.class.iter().map(String::as_str).collect();
+    let class: Vec<&str> = class
+        .into_iter()
+        .skip(1)
+        .filter(|part| !part.is_empty())
+        .collect();
+    let order = |steps: &[String]| {
+        let steps: Vec<String> = steps.iter().map(|step| name(step)).collect();
+        steps.join(" · ")
+    };
+    let does = match mode {
+        LearnMode::On => "is tried",
+        LearnMode::Advise | LearnMode::Off => "history would try",
+    };
+    let against = class.join(" · ");
+    let mut lines = vec![
+        format!("against {against}, the newest failure here: {says}"),
+        format!("{does}: {}", order(&advice.order)),
+        format!("shipped: {}", order(&advice.shipped)),
+    ];
+    let left_out = advice.left_out.iter();
+    lines.extend(left_out.map(|one| format!("left out: {}: {}", name(&one.step), one.why)));
+    lines
 }

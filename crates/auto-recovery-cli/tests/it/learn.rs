@@ -6,8 +6,20 @@ use crate::harness::Machine;
 
 /// A project whose build fails while its lock is broken. The first fix of the configuration is slow
 /// and mends nothing; the second one mends it.
-fn project(mode: &str) -> Machine {
+fn project() -> Machine {
     let machine = Machine::new();
+    says(&machine, "on");
+    machine.write(
+        "project/build.sh",
+        "grep -q good lock || { echo 'Error: the lock file is out of date' >&2; exit 1; }\n",
+    );
+    machine.write("project/slow.sh", "sleep 0.1; echo tried >attempted\n");
+    machine.write("project/relock.sh", "echo good >lock\n");
+    machine
+}
+
+/// The user says that learning is `mode`.
+fn says(machine: &Machine, mode: &str) {
     machine.write(
         "user/.config/recover/config.toml",
         &format!(
@@ -16,13 +28,6 @@ fn project(mode: &str) -> Machine {
              [learn]\nmode = \"{mode}\"\n"
         ),
     );
-    machine.write(
-        "project/build.sh",
-        "grep -q good lock || { echo 'Error: the lock file is out of date' >&2; exit 1; }\n",
-    );
-    machine.write("project/slow.sh", "sleep 0.4; echo tried >attempted\n");
-    machine.write("project/relock.sh", "echo good >lock\n");
-    machine
 }
 
 /// Breaks the lock, and recovers. Returns what was said, and how many attempts it took.
@@ -40,7 +45,7 @@ fn break_and_recover(machine: &Machine) -> (String, u64) {
 
 #[test]
 fn what_cured_it_five_times_is_tried_first_and_the_run_says_so() {
-    let machine = project("on");
+    let machine = project();
     let (said, attempts) = break_and_recover(&machine);
     assert_eq!(attempts, 2, "{said}");
     assert!(!said.contains("order"), "{said}");
@@ -51,50 +56,98 @@ fn what_cured_it_five_times_is_tried_first_and_the_run_says_so() {
     assert_eq!(attempts, 1, "{said}");
     assert!(said.contains("sh relock.sh first"), "{said}");
 
-    let advice = machine.recover(&["advise", "--json", "--", "sh", "build.sh"]);
-    let advice = advice.json();
-    assert_eq!(advice["status"], "changed", "{advice}");
-    assert_eq!(advice["shipped"][0], advice["order"][1], "{advice}");
-
     let sessions = machine.recover(&["sessions", "--json"]).json();
     let newest = sessions[0]["session_id"].as_str().unwrap();
     let again = machine.recover(&["advise", "--session", newest]);
     assert_eq!(again.code, 0, "{again:?}");
     assert!(again.stdout.contains("the same advice"), "{again:?}");
 
-    // Nothing is learned any more, and the shipped order is back until all is counted anew.
-    machine.recover(&["advise", "--forget"]);
-    let (said, attempts) = break_and_recover(&machine);
-    assert_eq!(attempts, 2, "{said}");
-    let (said, attempts) = break_and_recover(&machine);
-    assert_eq!(attempts, 1, "counted anew from the journal: {said}");
-}
+    a_plan_shows_both_orders(&machine);
+    without_a_summary_the_shipped_order_stays(&machine);
+    // A copy makes the next recovery count anew, so it comes last.
+    every_store_says_the_same(&machine);
+    break_and_recover(&machine);
 
-#[test]
-fn advice_alone_changes_nothing() {
-    let machine = project("advise");
-    for _ in 0..5 {
-        break_and_recover(&machine);
-    }
+    // The user only wants to be told; then the project wants nothing of it.
+    says(&machine, "advise");
     let (said, attempts) = break_and_recover(&machine);
     assert_eq!(attempts, 2, "{said}");
     assert!(said.contains("sh relock.sh first"), "{said}");
+    says(&machine, "on");
+    machine.write("project/recover.toml", "[learn]\nmode = \"off\"\n");
+    let (said, attempts) = break_and_recover(&machine);
+    assert_eq!(attempts, 2, "{said}");
+    assert!(!said.contains("first"), "{said}");
+}
+
+fn every_store_says_the_same(machine: &Machine) {
+    let advise = |store: &[&str]| {
+        let args = ["advise", "--json"].iter().chain(store);
+        let args: Vec<&str> = args.chain(&["--", "sh", "build.sh"]).copied().collect();
+        machine.recover(&args).json()
+    };
+    let advice = advise(&[]);
+    assert_eq!(advice["status"], "changed", "{advice}");
+    assert_eq!(advice["shipped"][0], advice["order"][1], "{advice}");
+    let from = format!("jsonl:{}", machine.state().display());
+    for store in ["sqlite:{}.db", "jsonl:{}"] {
+        let store = store.replace("{}", machine.root().join("trails").to_str().unwrap());
+        let copied = machine.recover(&["copy", &from, &store]);
+        assert_eq!(copied.code, 0, "{copied:?}");
+        assert_eq!(advise(&["--store", &store]), advice, "{store}");
+    }
+}
+
+fn a_plan_shows_both_orders(machine: &Machine) {
+    let plan = machine.recover(&["plan", "--", "sh", "build.sh"]).stdout;
+    let (advised, shipped) = (
+        "is tried: sh relock.sh · sh slow.sh\n",
+        "shipped: sh slow.sh · sh relock.sh\n",
+    );
+    assert!(plan.contains(advised) && plan.contains(shipped), "{plan}");
+    let advice = advice_of_plan(machine).expect("a summary is there");
+    assert_eq!(advice["status"], "changed", "{advice}");
+}
+
+/// The advice in the plan of the one category that has some.
+fn advice_of_plan(machine: &Machine) -> Option<serde_json::Value> {
+    let plan = machine.recover(&["plan", "--json", "--", "sh", "build.sh"]);
+    let plan = plan.json();
+    let mut all = plan.as_array().unwrap().iter();
+    all.find_map(|one| one.get("advice").cloned())
+}
+
+/// Damaged, newer, and removed; from the journal, all is counted anew.
+fn without_a_summary_the_shipped_order_stays(machine: &Machine) {
+    let learned = machine.state().join("learned");
+    let summary = fs::read_dir(&learned).unwrap().find_map(|file| {
+        let path = file.unwrap().path();
+        let name = path.file_name()?.to_str()?;
+        (name.ends_with(".json") && name != "others.json").then_some(path)
+    });
+    let summary = summary.expect("a run left a summary");
+    let whole = fs::read_to_string(&summary).unwrap();
+    let newer = whole.replacen("\"v\":1", "\"v\":2", 1);
+    for text in [&whole[..whole.len() / 2], &newer] {
+        fs::write(&summary, text).unwrap();
+        assert_eq!(advice_of_plan(machine), None, "{text}");
+    }
+    machine.recover(&["advise", "--forget"]);
+    assert!(!learned.exists());
+    assert_eq!(advice_of_plan(machine), None);
+    let (said, attempts) = break_and_recover(machine);
+    assert_eq!(attempts, 2, "{said}");
+    let advice = advice_of_plan(machine).expect("counted anew from the journal");
+    assert_eq!(advice["status"], "changed", "{advice}");
 }
 
 #[test]
 fn a_project_can_turn_it_off_and_nothing_else() {
-    let machine = project("on");
+    let machine = project();
     machine.write("project/recover.toml", "[learn]\nmode = \"off\"\n");
-    for _ in 0..6 {
-        let (said, attempts) = break_and_recover(&machine);
-        assert_eq!(attempts, 2, "{said}");
-    }
-    assert!(
-        !machine
-            .root()
-            .join("user/.local/state/recover/learned")
-            .exists()
-    );
+    let (said, attempts) = break_and_recover(&machine);
+    assert_eq!(attempts, 2, "{said}");
+    assert!(!machine.state().join("learned").exists());
     for text in ["[learn]\nmode = \"on\"\n", "[learn]\nperson = \"1h\"\n"] {
         machine.write("project/recover.toml", text);
         let run = machine.recover(&["run", "--", "true"]);

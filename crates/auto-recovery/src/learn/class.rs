@@ -50,7 +50,7 @@ pub struct Salt(pub u64);
 pub(super) type Key = u64;
 
 impl Salt {
-    /// The key that `parts` make together.
+    /// The key that stands for the name that `parts` are together.
     pub(super) fn key(self, parts: &[&str]) -> Key {
         let hash = hash_of(&self.0.to_be_bytes(), parts);
         u64::from_be_bytes(hash[..8].try_into().expect("a SHA-256 has 32 bytes"))

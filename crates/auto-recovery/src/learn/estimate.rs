@@ -9,11 +9,12 @@ use crate::learn::evidence::Known;
 /// What the level above weighs, in trials.
 const ABOVE: f64 = 4.0;
 
-/// The chance of a step without history.
+/// The chance of a step that nothing is known about.
 const SHIPPED_CHANCE: f64 = 0.3;
 
-/// Seconds of a step without history.
-const SHIPPED_SECONDS: f64 = 30.0;
+/// Share of a person's time that an unknown step takes: half a minute of ten. A share, so that
+/// slower machines and persons together change no order.
+const SHIPPED_SHARE: f64 = 0.05;
 
 /// Standard deviations to either side that have 90 %.
 const NINETY: f64 = 1.645;
@@ -34,9 +35,11 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    pub(super) fn of(known: &Known) -> Self {
+    /// What is thought of a step that is `known` so, where somebody who has to look takes `person`
+    /// seconds.
+    pub(super) fn of(known: &Known, person: f64) -> Self {
         let mut chance = SHIPPED_CHANCE;
-        let mut log = SHIPPED_SECONDS.ln();
+        let mut log = (SHIPPED_SHARE * person).max(0.001).ln();
         for level in [&known.others, &known.here, &known.this] {
             let weight = level.n() + ABOVE;
             chance = (level.s() + ABOVE * chance) / weight;

@@ -102,7 +102,7 @@ impl Evidence {
         class.trip.off_since(self.now.day())
     }
 
-    /// A hash of the history of `failure`'s class.
+    /// A hash of all counts of the class of `failure`.
     pub(super) fn hash(&self, failure: &FailureKey, steps: &[String]) -> String {
         let mut text = format!("{:?}", failure.class);
         for step in steps {

@@ -152,7 +152,7 @@ struct Open {
     begun: Option<(String, String, i64)>,
     /// How often each step was begun since the failure was seen.
     tries: Vec<(String, u32)>,
-    /// The end of the run before, in microseconds.
+    /// The end of the step before, in microseconds.
     since: i64,
     /// Whether an attempt against this failure left the tree changed.
     kept: bool,

@@ -111,7 +111,7 @@ fn follow(plan: &mut Plan, units: &[Unit], advice: &Advice) {
             tries += 1;
         }
         let mut chosen = plan.steps[place];
-        // Tries beyond those with a count of their own go with the last of them.
+        // Tries beyond those that have names of their own go with the last of them.
         if tries < units[place].tries {
             chosen.max_attempts = tries;
         }
@@ -131,7 +131,8 @@ pub fn advise(
     evidence: &Evidence,
     settings: &LearnSettings,
 ) -> Advice {
-    let weighed = Weighed::of(units, failure, evidence);
+    let person = settings.person.as_secs_f64();
+    let weighed = Weighed::of(units, failure, (evidence, person));
     if let Err(why) = may_advise(units, failure, evidence, settings) {
         let mut advice = unadvised(units, failure, evidence.now, &why);
         advice.steps = weighed.facts(&advice.shipped, &advice.shipped);
@@ -140,7 +141,6 @@ pub fn advise(
         }
         return advice;
     }
-    let person = settings.person.as_secs_f64();
     let (mut order, mut left, mut why) = match weighed.too_few() {
         Some(why) => {
             let left = weighed.known.iter().map(Vec::len).collect();
@@ -226,7 +226,7 @@ struct Weighed {
 }
 
 impl Weighed {
-    fn of(units: &[Unit], failure: &FailureKey, evidence: &Evidence) -> Self {
+    fn of(units: &[Unit], failure: &FailureKey, (evidence, person): (&Evidence, f64)) -> Self {
         let of_unit = |unit: &Unit| -> Vec<Known> {
             let steps = steps_of(unit);
             steps
@@ -237,7 +237,10 @@ impl Weighed {
         let known: Vec<Vec<Known>> = units.iter().map(of_unit).collect();
         let estimates = known.iter();
         let estimates = estimates
-            .map(|known| known.iter().map(Estimate::of).collect())
+            .map(|known| {
+                let of = |known| Estimate::of(known, person);
+                known.iter().map(of).collect()
+            })
             .collect();
         Self { known, estimates }
     }
@@ -262,7 +265,7 @@ impl Weighed {
             .collect();
         let new = best_order(units, &kept);
         if new == shipped {
-            let says = "no other order is known to be better";
+            let says = "the shipped order is the best by the counts";
             return (shipped, says.to_owned());
         }
         let (all, places) = flat(&kept);
@@ -278,7 +281,7 @@ impl Weighed {
         let least = GAIN_SECONDS_MIN.max(GAIN_SHARE_MIN * to_the_end(&steps, person));
         if gained > SURE_DEVIATIONS * deviation && gained >= least {
             let sure = certainty(gained, deviation) * 100.0;
-            return (new, format!("faster, {sure:.0} % sure"));
+            return (new, format!("faster by the counts, {sure:.0} % sure"));
         }
         let says = match gained >= least {
             true => "another order may be better, but that is not sure yet",

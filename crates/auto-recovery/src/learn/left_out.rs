@@ -17,7 +17,7 @@ fn is_worthless(known: &Estimate, person: f64) -> bool {
     known.trials >= TRIALS_MIN && best * person < known.seconds
 }
 
-/// How many tries each unit keeps, by the chances `known`: the last of them go first.
+/// How many tries each unit keeps, by the estimates in `known`: the last of them go first.
 pub(super) fn tries_left(units: &[Unit], known: &[Vec<Estimate>], person: f64) -> Vec<usize> {
     let kept = |unit: &Unit, known: &Vec<Estimate>| {
         if unit.asked {

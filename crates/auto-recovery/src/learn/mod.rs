@@ -1,5 +1,5 @@
-//! Learning which strategy to try first: counts of cures a class of failures, an order
-//! by chance over cost, and a guard that keeps the shipped order until the gain is sure.
+//! Learning which strategy to try first: counts of cures of a class of failures, an order by chance
+//! over cost, and a guard that keeps the shipped order until the gain is sure.
 //!
 //! Pure: it is given the text of records and the time, and reaches no store, file or clock. It
 //! draws nothing at random and keeps no model: each number can be counted by hand from the journal.

@@ -1,9 +1,9 @@
 //! The order of steps by chance over cost, within what may move.
 //!
 //! A step of ours moves ahead of another only if it is not riskier; what somebody gave is theirs to
-//! weigh, and may move ahead of anything. What stands in for the command never passes a step that
-//! is proved by running it. The way back stays last, and what was typed for this run keeps its
-//! order among itself, as do the tries of one strategy.
+//! weigh, and may move ahead of anything. What stands in for the command never moves ahead of a
+//! step that proves itself by running it. The way back stays last, and what was typed for this run
+//! keeps its order among itself, as do the tries of one strategy.
 
 use crate::learn::estimate::Estimate;
 use crate::learn::step::Unit;
@@ -63,8 +63,8 @@ impl Joined {
     }
 }
 
-/// The places of `units` in the best order, where `known` has the estimates of the steps of each.
-/// Ties keep the shipped order.
+/// The places of `units` in the best order by the estimates in `known`, of the steps of each. Ties
+/// keep the shipped order.
 pub(super) fn best_order(units: &[Unit], known: &[Vec<Estimate>]) -> Vec<usize> {
     let mut left: Vec<usize> = (0..units.len()).collect();
     let mut order = Vec::with_capacity(units.len());

@@ -11,7 +11,7 @@ use crate::learn::day::Day;
 use crate::learn::history::Run;
 use crate::learn::summary::{ClassCells, SUMMARY_BYTES_MAX, Summary};
 
-/// The version of the format and of the rules of counting.
+/// The version of the format and of the way of counting.
 const VERSION: u32 = 1;
 
 /// The most trials of a step that another project counts for.
@@ -120,7 +120,7 @@ impl Others {
         (summaries, others)
     }
 
-    /// Replaces the counts of `workspace` by those of its `summary`.
+    /// Replaces the rows of `workspace` by those that its `summary` makes.
     pub fn put(&mut self, salt: Salt, workspace: &str, summary: &Summary) {
         let workspace = salt.key(&["workspace", workspace]);
         self.rows.retain(|(_, _, of), _| *of != workspace);

@@ -9,13 +9,13 @@ use crate::learn::class::hash_of;
 use crate::plan::{Candidate, Plan, PlannedUnit};
 use crate::strategy::RecoveryStrategyType::{self, Retry, Rollback};
 
-/// Tries of one strategy with counts of their own. The later ones are as the last.
+/// Tries of one strategy that have names of their own. The later ones are as the last.
 const TRIES_MAX: u32 = 8;
 
 /// What is tried as one piece of a plan, tries included.
 pub type Unit = PlannedUnit;
 
-/// The name of the step of a strategy of `kind`, without the number of its try. `recorded` is its
+/// The name of the action of a strategy of `kind`, without the number of its try. `recorded` is its
 /// action as records have it.
 pub fn step_name(kind: &RecoveryStrategyType, recipe: Option<&str>, recorded: &str) -> String {
     match (recipe, kind) {

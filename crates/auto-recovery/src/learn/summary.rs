@@ -14,7 +14,7 @@ use crate::learn::history::Run;
 use crate::learn::settings::LearnSettings;
 use crate::learn::tripwire::Tripwire;
 
-/// The version of the format and of the rules of counting.
+/// The version of the format and of the way of counting.
 const VERSION: u32 = 1;
 
 /// The most bytes of a summary: some thousand cells. Those that were used least recently go first.
@@ -24,7 +24,7 @@ pub const SUMMARY_BYTES_MAX: usize = 64 * 1024;
 /// run and its being counted.
 const RUNS_MAX: usize = 64;
 
-/// Versions of a tool with counts of their own.
+/// Versions of a tool that are kept.
 const VERSIONS_MAX: usize = 8;
 
 /// What a day weighs that is older than a new version of the tool.

@@ -29,7 +29,7 @@ impl AdviceStatus {
 /// One piece of a plan: a strategy with its tries.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedUnit {
-    /// The name of its step; see [`crate::learn`].
+    /// The name of its action; see [`crate::learn`].
     pub name: String,
     /// The number of its first try.
     pub first: u32,

@@ -1,5 +1,5 @@
 //! What a run learned before, and how it is kept: `STATE/learned/` has a summary of each workspace
-//! and one of all others.
+//! and one of the others.
 //!
 //! All of it is derived from the journal and may be removed at any time. A run reads two small
 //! files when its command failed, and counts its own session at its end; a command that passes

@@ -11,7 +11,7 @@ use super::world::{Kind, World};
 /// Worlds of each kind.
 const WORLDS: Rounds = Rounds {
     ordinary: 2,
-    long: 40,
+    long: 10,
 };
 
 /// Failures of a world that is looked at for long.
@@ -31,7 +31,7 @@ fn is_long() -> bool {
 }
 
 /// The seed of the first world of each kind; the next ones follow.
-const SEED: u64 = 24_000;
+const SEED: u64 = 310_000;
 
 /// What came of many worlds of a kind.
 struct Result {
@@ -72,8 +72,8 @@ impl Result {
         ]
     }
 
-    /// The share by which the total time over the first `count` exceeds that of the shipped order,
-    /// of all worlds; and the share of worlds where it does by more than 1 %.
+    /// The share by which the total time over the first `count` is more than that of the shipped
+    /// order: of all worlds, and the share of worlds where that is more than 1 %.
     fn harm(&self, count: usize) -> (f64, f64) {
         let of_story = |story: &Story| {
             let costs = &story.costs[..count];
@@ -125,8 +125,13 @@ fn row(kind: Kind, what: &str, [learned, shipped, cheapest]: [f64; 3]) {
 /// The order is learned where there is something to learn.
 fn check_learns(kind: Kind) {
     let worlds = Result::of(kind, late(), true);
+    for count in [30, 100, 300, 1000]
+        .into_iter()
+        .filter(|count| *count < late())
+    {
+        row(kind, &count.to_string(), worlds.regret(0, count));
+    }
     let early = worlds.regret(0, 300);
-    row(kind, "300", early);
     let all = worlds.regret(0, late());
     row(kind, &late().to_string(), all);
     let calibration = worlds.calibration();
@@ -160,12 +165,15 @@ fn it_learns_where_causes_are_common() {
 #[test]
 fn it_does_next_to_no_harm_where_the_shipped_order_is_right() {
     let worlds = Result::of(Kind::Null, late(), true);
-    for (count, most) in [(300, 0.015), (late(), 0.01)] {
+    let measured = [(300, 0.015), (late(), 0.01)].map(|(count, most)| {
         let (harm, worse) = worlds.harm(count);
         eprintln!(
             "Null {count}: total {:+.2} %, worse by 1 % in {worse:.2}",
             harm * 100.0
         );
+        (count, harm, most, worse)
+    });
+    for (count, harm, most, worse) in measured {
         assert!(harm <= most, "{count}");
         assert!(count != 3000 || worse <= 0.05, "{count}");
     }
