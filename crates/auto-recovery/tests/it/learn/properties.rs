@@ -263,7 +263,8 @@ fn as_much_again_on_other_days_is_surer_and_on_the_same_day_is_nothing() {
         for one in &before.steps {
             for other in &before.steps {
                 let (one_is, other_is) = (facts(&after, &one.step), facts(&after, &other.step));
-                let holds = one.chance <= other.chance || one_is.chance > other_is.chance;
+                // Equal counts differ a little by their age.
+                let holds = one.chance <= other.chance + 0.01 || one_is.chance > other_is.chance;
                 assert!(holds, "{one:?} {other:?} {one_is:?} {other_is:?}");
             }
         }
