@@ -36,11 +36,11 @@ fn says(machine: &Machine, mode: &str) {
 fn break_and_recover(machine: &Machine) -> (String, u64) {
     machine.write("project/lock", "bad\n");
     let result = machine.root().join("result.json");
-    let file = result.to_str().expect("UTF-8");
+    let file = result.to_str().expect("a path of ours is text");
     let run = machine.recover(&["run", "--result-file", file, "--", "sh", "build.sh"]);
     assert_eq!(run.code, 0, "{run:?}");
     let result: serde_json::Value =
-        serde_json::from_slice(&fs::read(&result).expect("a result")).expect("JSON");
+        serde_json::from_str(&fs::read_to_string(&result).expect("a result")).expect("JSON");
     let attempts = result["attempts"].as_array().map_or(0, Vec::len);
     (run.stderr, attempts as u64)
 }
@@ -93,7 +93,8 @@ fn every_store_says_the_same(machine: &Machine) {
     assert_eq!(advice["shipped"][0], advice["order"][1], "{advice}");
     let from = format!("jsonl:{}", machine.state().display());
     for store in ["sqlite:{}.db", "jsonl:{}"] {
-        let store = store.replace("{}", machine.root().join("trails").to_str().unwrap());
+        let place = machine.root().join("trails").display().to_string();
+        let store = store.replace("{}", &place);
         let copied = machine.recover(&["copy", &from, &store]);
         assert_eq!(copied.code, 0, "{copied:?}");
         assert_eq!(advise(&["--store", &store]), advice, "{store}");
@@ -115,23 +116,25 @@ fn a_plan_shows_both_orders(machine: &Machine) {
 fn advice_of_plan(machine: &Machine) -> Option<serde_json::Value> {
     let plan = machine.recover(&["plan", "--json", "--", "sh", "build.sh"]);
     let plan = plan.json();
-    let mut all = plan.as_array().unwrap().iter();
+    let mut all = plan.as_array().expect("a list").iter();
     all.find_map(|one| one.get("advice").cloned())
 }
 
 /// Damaged, newer, and removed; from the journal, all is counted anew.
 fn without_a_summary_the_shipped_order_stays(machine: &Machine) {
     let learned = machine.state().join("learned");
-    let summary = fs::read_dir(&learned).unwrap().find_map(|file| {
-        let path = file.unwrap().path();
-        let name = path.file_name()?.to_str()?;
-        (name.ends_with(".json") && name != "others.json").then_some(path)
-    });
+    let summary = fs::read_dir(&learned)
+        .expect("a directory")
+        .find_map(|file| {
+            let path = file.expect("an entry").path();
+            let name = path.file_name()?.to_str()?;
+            (name.ends_with(".json") && name != "others.json").then_some(path)
+        });
     let summary = summary.expect("a run left a summary");
-    let whole = fs::read_to_string(&summary).unwrap();
+    let whole = fs::read_to_string(&summary).expect("a summary");
     let newer = whole.replacen("\"v\":1", "\"v\":2", 1);
     for text in [&whole[..whole.len() / 2], &newer] {
-        fs::write(&summary, text).unwrap();
+        fs::write(&summary, text).expect("written");
         assert_eq!(advice_of_plan(machine), None, "{text}");
     }
     machine.recover(&["advise", "--forget"]);
