@@ -1,7 +1,5 @@
 //! Learning through the command: a project whose lock file breaks, again and again.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::fs;
 
 use crate::harness::Machine;

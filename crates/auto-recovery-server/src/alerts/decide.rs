@@ -26,19 +26,23 @@ pub(crate) enum State {
         /// The newest session that somebody acknowledged.
         known_ms: Option<i64>,
     },
+    /// It holds, and somebody knows of all of it: it is over until there is more.
+    Known { since_ms: i64, known_ms: i64 },
 }
 
 impl State {
     pub(crate) fn since_ms(&self) -> i64 {
         match self {
-            Self::Pending { since_ms } | Self::Firing { since_ms, .. } => *since_ms,
+            Self::Pending { since_ms }
+            | Self::Firing { since_ms, .. }
+            | Self::Known { since_ms, .. } => *since_ms,
         }
     }
 
     pub(crate) fn incident(&self) -> Option<u64> {
         match self {
             Self::Firing { incident, .. } => Some(*incident),
-            Self::Pending { .. } => None,
+            Self::Pending { .. } | Self::Known { .. } => None,
         }
     }
 }
@@ -100,11 +104,21 @@ pub(crate) fn decide(
             observed: observed.clone(),
         });
     };
+    all.retain(|labels, series| series.is_known_still(holding.get(labels)));
     let mut gone = Vec::new();
     for (labels, series) in all.iter_mut() {
-        if let Some((change, incident)) = series.look(rule, holding.get(labels), now) {
+        let seen = holding.get(labels);
+        if let Some((change, incident)) = series.look(rule, seen, now) {
             tell(labels, change, incident, &series.observed);
-            gone.push(labels.clone());
+            match series.known_ms().filter(|_| seen.is_some()) {
+                Some(known_ms) => {
+                    series.state = State::Known {
+                        since_ms: now,
+                        known_ms,
+                    };
+                }
+                None => gone.push(labels.clone()),
+            }
         }
     }
     for (labels, observed) in &holding {
@@ -138,6 +152,22 @@ pub(crate) fn decide(
 }
 
 impl Series {
+    /// The newest session that somebody acknowledged while it fired.
+    fn known_ms(&self) -> Option<i64> {
+        match self.state {
+            State::Firing { known_ms, .. } => known_ms,
+            State::Pending { .. } | State::Known { .. } => None,
+        }
+    }
+
+    /// Whether somebody knows all that is `seen` of it, or it is not one that is over for them.
+    fn is_known_still(&self, seen: Option<&Observed>) -> bool {
+        match self.state {
+            State::Known { known_ms, .. } => seen.is_some_and(|seen| seen.newest_ms <= known_ms),
+            State::Pending { .. } | State::Firing { .. } => true,
+        }
+    }
+
     /// Looks whether it still holds, as it was `seen` to if so. Returns how it ends, if it does.
     fn look(
         &mut self,
@@ -155,7 +185,8 @@ impl Series {
             ..
         } = &mut self.state
         else {
-            return seen.is_none().then_some((Change::Inactive, None));
+            let is_over = matches!(self.state, State::Pending { .. }) && seen.is_none();
+            return is_over.then_some((Change::Inactive, None));
         };
         // What somebody knows of is over for them, until there is more of it.
         let is_known = |seen: &Observed| known_ms.is_some_and(|known| seen.newest_ms <= known);

@@ -270,6 +270,9 @@ pub(crate) fn active(connection: &Connection) -> rusqlite::Result<Vec<Alert>> {
         let Some(series) = from_json::<Series>(&body) else {
             continue;
         };
+        if matches!(series.state, State::Known { .. }) {
+            continue;
+        }
         let since = wall - clock + series.state.since_ms();
         let incident = series.state.incident().map(super::queue::signed);
         let id = incident
@@ -284,6 +287,7 @@ pub(crate) fn active(connection: &Connection) -> rusqlite::Result<Vec<Alert>> {
             state: match series.state {
                 State::Pending { .. } => "pending",
                 State::Firing { .. } => "firing",
+                State::Known { .. } => continue,
             },
             labels: from_json(&labels).unwrap_or_default(),
             since: time(since),

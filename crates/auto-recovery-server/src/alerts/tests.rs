@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::clock::Clock;
 use super::config::{Check, Label, Rule, Severity};
-use super::decide::{Change, decide};
+use super::decide::{Change, Series, State, decide};
 use super::facts::{Ended, Facts, Session};
 use super::observe::{Labels, Observed, observe};
 use super::{Fired, replay};
@@ -109,6 +109,33 @@ fn facts(sessions: impl IntoIterator<Item = Session>) -> Facts {
 
 fn holds(check: &Check, facts: &Facts, now: i64) -> usize {
     observe(&rule(check.clone()), facts, now).unwrap().len()
+}
+
+#[test]
+fn what_somebody_acknowledged_is_over_until_there_is_more_of_it() {
+    let rule = rule(Check::Escalated);
+    let (mut all, mut next) = (BTreeMap::new(), 1);
+    let mut step = |all: &mut BTreeMap<Labels, Series>, facts: &Facts, now: i64| {
+        let holding = observe(&rule, facts, now).unwrap();
+        let told = decide(&rule, all, holding, now, &mut next);
+        told.into_iter().map(|one| one.change).collect::<Vec<_>>()
+    };
+    let one = facts([session(HOUR, false)]);
+    let fires = [Change::Pending, Change::Firing];
+    assert_eq!(step(&mut all, &one, HOUR + 1), fires);
+    for series in all.values_mut() {
+        let newest = series.observed.newest_ms;
+        let State::Firing { known_ms, .. } = &mut series.state else {
+            panic!("{series:?}");
+        };
+        *known_ms = Some(newest);
+    }
+    assert_eq!(step(&mut all, &one, HOUR + 2), [Change::Resolved]);
+    for later in 3..6 {
+        assert_eq!(step(&mut all, &one, HOUR + later), [], "told again");
+    }
+    let more = facts([session(HOUR, false), session(HOUR + MINUTE, false)]);
+    assert_eq!(step(&mut all, &more, HOUR + 2 * MINUTE), fires);
 }
 
 #[test]

@@ -63,9 +63,6 @@ pub(crate) async fn login(
         let text = format!("a login has at most {FORM_BYTES_MAX} bytes");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text).into_response();
     };
-    if let Some(refusal) = too_often(&app, peer) {
-        return refusal;
-    }
     let field = |name: &str| {
         let mut pairs = form_urlencoded::parse(&body);
         pairs
@@ -76,8 +73,12 @@ pub(crate) async fn login(
     let token = field("token").unwrap_or_default();
     let found = app.run(move |app| app.access.by_token(token.trim())).await;
     match found {
+        // Who guesses holds up nobody who knows: a token is no word that can be tried out.
         Ok(Some(caller)) => welcome(&app, caller, next.unwrap_or("/".to_owned())).await,
         Ok(None) => {
+            if let Some(refusal) = too_often(&app, peer) {
+                return refusal;
+            }
             app.access.failed(peer);
             let why = "There is no such token.";
             (

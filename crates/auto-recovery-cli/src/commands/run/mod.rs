@@ -4,6 +4,7 @@
 mod command;
 mod consent;
 mod console;
+mod last_lines;
 mod misplaced;
 mod narrator;
 mod reports;

@@ -1,7 +1,5 @@
 //! What the learned order costs in simulated worlds, against the goals. The worlds compare orders;
 //! they say nothing of anybody's projects.
-#![expect(clippy::print_stderr, reason = "what was measured is read by people")]
-
 #![expect(clippy::print_stderr, reason = "figures are for those who read them")]
 
 use auto_recovery::testing::{Random, Rounds};

@@ -1,0 +1,106 @@
+//! The last lines of a run: at most two, neither wider than the terminal.
+
+use auto_recovery::wording::cut;
+
+use crate::output::{columns, fold};
+
+/// The least characters of a command, where the terminal is narrow.
+const COMMAND_CHARS_MIN: usize = 8;
+
+/// `text` with the command in it cut where it would not fit `width`, down to a few characters: what
+/// is said of it says more.
+pub(super) fn fitted(text: &str, width: usize) -> String {
+    let over = columns(text).saturating_sub(width);
+    let (Some(start), Some(end)) = (text.find('`'), text.rfind('`')) else {
+        return text.to_owned();
+    };
+    if over == 0 || start == end {
+        return text.to_owned();
+    }
+    let command = &text[start + 1..end];
+    let chars = command.chars().count().saturating_sub(over);
+    let short = cut(command, chars.max(COMMAND_CHARS_MIN));
+    format!("{}{short}{}", &text[..=start], &text[end..])
+}
+
+/// `head` and as many of `more` behind it as a line of `width` takes, then the others: neither
+/// line is wider. What the first line has no room for of `head` begins the second. Of the others
+/// the last is kept, and of those before it what there is room for.
+pub(super) fn two_lines(head: &str, more: &[String], width: usize) -> (String, String) {
+    let mut lines = fold(head, width, 0).into_iter();
+    let mut first = lines.next().unwrap_or_default();
+    let rest = lines.collect::<Vec<_>>().join(" ");
+    let mut others = more;
+    while let [next, after @ ..] = others
+        && rest.is_empty()
+        && columns(&first) + columns(" · ") + columns(next) <= width
+    {
+        first = format!("{first} · {next}");
+        others = after;
+    }
+    let rest = Some(rest).filter(|rest| !rest.is_empty());
+    let mut others: Vec<_> = rest.into_iter().chain(others.iter().cloned()).collect();
+    while others.len() > 2 && columns(&others.join(" · ")) > width {
+        others.remove(others.len() - 2);
+    }
+    if let [first, last] = &mut *others
+        && columns(first) + columns(" · ") + columns(last) > width
+    {
+        *first = cut(first, width.saturating_sub(columns(last) + columns(" · ")));
+    }
+    (first, cut(&others.join(" · "), width))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fitted, two_lines};
+
+    #[test]
+    fn the_end_takes_two_lines_and_keeps_what_to_type() {
+        let check = |width, head: &str, more: &[&str], first: &str, second: &str| {
+            let more: Vec<_> = more.iter().map(|part| (*part).to_owned()).collect();
+            let expected = (first.to_owned(), second.to_owned());
+            assert_eq!(two_lines(head, &more, width), expected);
+        };
+        let more = ["the tree is as it was", "45b2f01c", "recover show 45b2f01c"];
+        let one = "not recovered · the tree is as it was · 45b2f01c · recover show 45b2f01c";
+        check(80, "not recovered", &more, one, "");
+        let second = "45b2f01c · recover show 45b2f01c";
+        check(
+            40,
+            "not recovered",
+            &more,
+            "not recovered · the tree is as it was",
+            second,
+        );
+        check(
+            32,
+            "not recovered · the tree is as it was",
+            &more[1..],
+            "not recovered · the tree is as",
+            "it was · recover show 45b2f01c",
+        );
+        let second = "the tre… · recover show 45b2f01c";
+        check(32, &"x".repeat(32), &more, &"x".repeat(32), second);
+        check(5, "abc", &[], "abc", "");
+    }
+
+    #[test]
+    fn a_reason_is_wrapped_and_the_command_in_it_cut() {
+        let said = "not recovered: `cargo test --workspace` fails (exit 101, E0308), and nothing \
+                    was tried";
+        let short = fitted(said, 71);
+        assert_eq!(
+            short,
+            "not recovered: `cargo t…` fails (exit 101, E0308), and nothing was tried"
+        );
+        let more = ["nothing to undo", "45b2f01c", "recover show 45b2f01c"].map(str::to_owned);
+        let expected = (
+            "not recovered: `cargo t…` fails (exit 101, E0308), and nothing was".to_owned(),
+            "tried · nothing to undo · 45b2f01c · recover show 45b2f01c".to_owned(),
+        );
+        assert_eq!(two_lines(&short, &more, 71), expected);
+        let at_once = "stopped at the deadline (exit 124): `sleep 10`";
+        assert_eq!(fitted(at_once, 71), at_once);
+    }
+}
