@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::audit::{AdviceExpected, AdviceRecord, AdviceUnit, AuditStore, this_host};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Purpose, Synced, make_own_dir, open_own, replace};
 use crate::host::Host;
 use crate::learn::{
@@ -303,7 +303,10 @@ pub(super) fn count_session(run: &Run, session_id: &str, workspace: &Workspace) 
     }
     let learning = Learning::new(&request.state.dir, settings);
     let store = &*request.state.store;
-    if let Err(error) = learning.count(store, (workspace, session_id), &*run.runner.host) {
+    if let Err(error) = learning.count(store, (workspace, session_id), &*run.runner.host)
+        // A store that is away was told of when it was recorded to; it is counted another time.
+        && error.kind() != ErrorKind::Unreachable
+    {
         let what = format!("learn from this recovery: {}", request.chain(&error));
         run.observe(&RunEvent::HelperFailed { what: &what });
     }
