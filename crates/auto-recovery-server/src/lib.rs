@@ -10,6 +10,7 @@
 mod alerts;
 mod api;
 mod app;
+mod digest;
 mod feed;
 mod health;
 mod http;

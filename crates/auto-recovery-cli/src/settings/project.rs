@@ -2,10 +2,10 @@
 //!
 //! Later content of the file is different content, which the user has not agreed to.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use auto_recovery::integrity::hex;
 use sha2::{Digest as _, Sha256};
 
 use crate::settings::{
@@ -45,12 +45,7 @@ impl Project {
 
 /// SHA-256 of `text`, in hex.
 pub(crate) fn sha256(text: &str) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text.as_bytes()) {
-        // Writing to a string never fails.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex(&Sha256::digest(text.as_bytes()))
 }
 
 /// The commands that `layer` names, with the key of each.

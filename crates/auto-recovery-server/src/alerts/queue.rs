@@ -8,13 +8,13 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use sha2::{Digest as _, Sha256};
 
 use super::config::{Alerting, Check, Rule, Severity};
 use super::decide::{Change, Series, State, Transition};
 use super::message::Incident;
 use super::observe::{Labels, ms};
 use super::tables::{from_json, json};
+use crate::digest::digest;
 
 /// This many incidents in this time are a storm, unless somebody says otherwise: one message.
 const STORM: u32 = 20;
@@ -115,7 +115,7 @@ impl Queue<'_> {
     }
 
     fn fires(&mut self, rule: &Rule, incident: u64, of: &Transition) -> rusqlite::Result<()> {
-        let id = format!("inc_{}", hash(&[self.feed_id, &incident.to_string()], 8));
+        let id = format!("inc_{}", digest(&[self.feed_id, &incident.to_string()], 8));
         let body = Incident {
             id: id.clone(),
             rule: rule.name.clone(),
@@ -421,7 +421,7 @@ impl Queue<'_> {
             due_ms = due_ms.max(last.map_or(0, |last| last + STORM_MS));
         }
         let parts = [self.feed_id, &incident.to_string(), change, destination];
-        let id = format!("msg_{}", hash(&parts, 16));
+        let id = format!("msg_{}", digest(&parts, 16));
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO alert_message
                  (id, destination, grouped, change, state, tries, created_ms, due_ms, at)
@@ -464,20 +464,6 @@ impl Queue<'_> {
         )?;
         update.execute([message]).map(drop)
     }
-}
-
-/// The first `bytes` of the hash of `parts`, in hex.
-pub(crate) fn hash(parts: &[&str], bytes: usize) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let digest = hash.finalize();
-    digest[..bytes]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 pub(crate) fn signed(number: u64) -> i64 {

@@ -3,8 +3,8 @@
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sha2::{Digest as _, Sha256};
 
+use crate::digest::digest_of;
 use crate::http::Problem;
 
 /// Bytes of the hash that distinguish one answer from another.
@@ -12,9 +12,7 @@ const TAG_BYTES: usize = 16;
 
 /// The answer `text`, or that it is what the client has already.
 pub(crate) fn json(headers: &HeaderMap, text: String) -> Response {
-    let digest = Sha256::digest(text.as_bytes());
-    let digits = digest[..TAG_BYTES].iter().map(|byte| format!("{byte:02x}"));
-    let tag = format!("\"{}\"", digits.collect::<String>());
+    let tag = format!("\"{}\"", digest_of(&text, TAG_BYTES));
     let known = headers
         .get(header::IF_NONE_MATCH)
         .and_then(|tags| tags.to_str().ok());

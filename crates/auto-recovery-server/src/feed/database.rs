@@ -14,7 +14,8 @@ use auto_recovery::mutex::lock;
 use auto_recovery::patience::Holder;
 use auto_recovery::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
-use sha2::{Digest as _, Sha256};
+
+use crate::digest::digest_of;
 
 /// The version of the tables, kept as `user_version`.
 const VERSION: i64 = 1;
@@ -192,9 +193,7 @@ fn place_of(state_dir: &Path, url: &str) -> Result<PathBuf> {
 }
 
 fn name_of(url: &str) -> String {
-    let digest = Sha256::digest(url.as_bytes());
-    let digits = digest[..NAME_BYTES].iter();
-    digits.map(|byte| format!("{byte:02x}")).collect()
+    digest_of(url, NAME_BYTES)
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::audit::{JournalEvent, SessionCleared, SessionHeld, SessionPruned};
+use crate::integrity::hex;
 
 /// The reason why a trail is removed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -112,8 +113,4 @@ impl Digester {
             sha256: hex(&self.hash.finalize()),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,5 +1,6 @@
 //! What is known of a failure at a moment: from the summary of its workspace, and of the others.
 
+use crate::integrity::hex;
 use crate::learn::cell::Counts;
 use crate::learn::class::{Salt, hash_of};
 use crate::learn::day::{Day, Moment};
@@ -112,7 +113,6 @@ impl Evidence {
             }
             text.push_str(&format!(" {:?}", self.cured_last(failure, step)));
         }
-        let hash = hash_of(b"evidence", &[&text]);
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash_of(b"evidence", &[&text]))
     }
 }

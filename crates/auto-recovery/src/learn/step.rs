@@ -5,6 +5,7 @@
 //! - `rollback` is the way back;
 //! - a second try of anything else is a step too: `given:1f…#2`.
 
+use crate::integrity::hex;
 use crate::learn::class::hash_of;
 use crate::plan::{Candidate, Plan, PlannedUnit};
 use crate::strategy::RecoveryStrategyType::{self, Retry, Rollback};
@@ -24,8 +25,7 @@ pub fn step_name(kind: &RecoveryStrategyType, recipe: Option<&str>, recorded: &s
         (None, Rollback) => "rollback".to_owned(),
         (None, kind) => {
             let hash = hash_of(b"given", &[kind.as_str(), recorded]);
-            let hex: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("given:{hex}")
+            format!("given:{}", hex(&hash[..8]))
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Sending a message by whatever channel.
 
-use sha2::{Digest as _, Sha256};
-
 use super::tried::{Means, Tried, of};
 use super::{alertmanager, chat, command, webhook};
 use crate::alerts::config::{Channel, Secret};
 use crate::alerts::message::{Incident, Message};
+use crate::digest::digest_of;
 use crate::outbound::OutboundUrl;
 
 /// Whether `secret` is a key of a webhook.
@@ -75,11 +74,7 @@ impl Channel {
             #[cfg(feature = "smtp")]
             Self::Mail(mail) => format!("{} {} {:?}", mail.host, mail.port, mail.to),
         };
-        let digest = Sha256::digest(whole.as_bytes());
-        digest[..8]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        digest_of(&whole, 8)
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) const MODULES: Table<'_> = &[
     ("detect", &["error", "escape", "failure", "command_line"]),
     ("classify", &["failure"]),
     ("plan", &["failure", "strategy", "tier"]),
-    ("learn", &["error", "failure", "strategy", "tier", "plan", "statistics", "wording"]),
+    ("learn", &["error", "failure", "strategy", "tier", "plan", "statistics", "integrity", "wording"]),
     ("command_line", &[]),
     ("recipe", &["error", "escape", "failure", "command_line", "detect", "tier"]),
     ("fixer", &["error"]),
