@@ -210,19 +210,7 @@ fn explain_output(
 }
 
 fn nothing_known() -> FailureDetected {
-    FailureDetected {
-        failure: Failure::default(),
-        category: Category::Unknown,
-        rule: String::new(),
-        exit_code: None,
-        signal: None,
-        timed_out: false,
-        output_file: None,
-        checkpoint: None,
-        plan: Vec::new(),
-        skipped: Vec::new(),
-        advice: None,
-    }
+    FailureDetected::new(Failure::default(), Category::Unknown)
 }
 
 /// What the command wrote when it failed, if that is still there: without the line above it and

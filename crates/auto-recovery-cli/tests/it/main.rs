@@ -25,6 +25,7 @@ mod left_out;
 mod log;
 mod masking;
 mod newest;
+mod output_files;
 mod outside;
 mod planted;
 mod projects;

@@ -12,17 +12,12 @@ use crate::machine::{Kind, Machine, Running, entry, started};
 fn session(store: &dyn AuditStore, id: &str, project: &str, (message, is_cured): (&str, bool)) {
     store.record(Some(id), started(project)).unwrap();
     let detected = FailureDetected {
-        advice: None,
-        failure: Failure::new("ECONNREFUSED", message, "npm"),
-        category: Category::Transient,
         rule: "r".to_owned(),
         exit_code: Some(1),
-        signal: None,
-        timed_out: false,
-        output_file: None,
-        checkpoint: None,
-        plan: Vec::new(),
-        skipped: Vec::new(),
+        ..FailureDetected::new(
+            Failure::new("ECONNREFUSED", message, "npm"),
+            Category::Transient,
+        )
     };
     let detected = JournalEvent::FailureDetected(Box::new(detected));
     store.record(Some(id), detected).unwrap();

@@ -75,17 +75,12 @@ fn fill_one(store: &dyn AuditStore, id: &str, number: u64, (text, message): (&st
         ..Failure::new(text, message, text)
     };
     record(JournalEvent::FailureDetected(Box::new(FailureDetected {
-        advice: None,
-        failure: failure.clone(),
-        category: Category::Unknown,
         rule: owned(),
         exit_code: Some(1),
-        signal: None,
-        timed_out: false,
         output_file: Some(owned()),
-        checkpoint: None,
         plan: all(),
         skipped: all(),
+        ..FailureDetected::new(failure.clone(), Category::Unknown)
     })));
     text.clone_into(&mut failure.message);
     record(JournalEvent::AttemptStarted(begun(text, number)));

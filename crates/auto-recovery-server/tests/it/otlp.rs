@@ -108,17 +108,12 @@ impl Collector {
 fn failed() -> JournalEvent {
     let token = format!("ghp_{}", "Zq3Lx8Vt1Ny6Rw0Kd5Hs9Bc2Mf7Pg4Jh3T1a");
     JournalEvent::FailureDetected(Box::new(FailureDetected {
-        advice: None,
-        failure: Failure::new("E0308", format!("mismatched {token}"), "rustc"),
-        category: Category::CodeQuality,
         rule: "rustc".to_owned(),
         exit_code: Some(101),
-        signal: None,
-        timed_out: false,
-        output_file: None,
-        checkpoint: None,
-        plan: Vec::new(),
-        skipped: Vec::new(),
+        ..FailureDetected::new(
+            Failure::new("E0308", format!("mismatched {token}"), "rustc"),
+            Category::CodeQuality,
+        )
     }))
 }
 

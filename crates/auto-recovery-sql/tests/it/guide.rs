@@ -47,17 +47,12 @@ fn fill(store: &dyn AuditStore) {
     let started = JournalEvent::SessionStarted(started);
     store.record(Some("s"), started).unwrap();
     let detected = JournalEvent::FailureDetected(Box::new(FailureDetected {
-        failure: Failure::new("E", "it failed", "cargo"),
-        category: Category::TestFailure,
         rule: "rule".to_owned(),
         exit_code: Some(1),
-        signal: None,
-        timed_out: false,
-        output_file: None,
-        checkpoint: None,
-        plan: Vec::new(),
-        skipped: Vec::new(),
-        advice: None,
+        ..FailureDetected::new(
+            Failure::new("E", "it failed", "cargo"),
+            Category::TestFailure,
+        )
     }));
     store.record(Some("s"), detected).unwrap();
     let entries = (1..=12).map(|number| entry(["s", "t"][number as usize % 2], number));

@@ -51,19 +51,10 @@ pub(crate) fn live(store: &Arc<dyn AuditStore>, state: &Path) {
                 host: Some("here".to_owned()),
                 ..SessionStarted::default()
             };
-            let failed = FailureDetected {
-                failure: Failure::new("E", "it failed", "src/main.rs"),
-                category: Category::TestFailure,
-                rule: String::new(),
-                exit_code: None,
-                signal: None,
-                timed_out: false,
-                output_file: None,
-                checkpoint: None,
-                plan: Vec::new(),
-                skipped: Vec::new(),
-                advice: None,
-            };
+            let failed = FailureDetected::new(
+                Failure::new("E", "it failed", "src/main.rs"),
+                Category::TestFailure,
+            );
             let finished = SessionFinished {
                 outcome: SessionOutcome::Recovered,
                 ..SessionFinished::default()

@@ -183,6 +183,25 @@ pub struct FailureDetected {
     pub advice: Option<Box<AdviceRecord>>,
 }
 
+impl FailureDetected {
+    /// `failure` of `category` alone: no rule, no plan, no output.
+    pub fn new(failure: Failure, category: Category) -> Self {
+        Self {
+            failure,
+            category,
+            rule: String::new(),
+            exit_code: None,
+            signal: None,
+            timed_out: false,
+            output_file: None,
+            checkpoint: None,
+            plan: Vec::new(),
+            skipped: Vec::new(),
+            advice: None,
+        }
+    }
+}
+
 /// An attempt is about to begin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttemptStarted {

@@ -1,6 +1,9 @@
 //! What a caller decides about checkpoints, and the limits they keep.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
+
+use crate::files::FileId;
 
 /// One mebibyte.
 pub(super) const MIB: u64 = 1024 * 1024;
@@ -44,6 +47,9 @@ pub struct CheckpointOptions {
     /// Absolute paths that are left out when they lie in the tree, and all below them: the store,
     /// the state. They need not exist yet.
     pub exclude: Vec<PathBuf>,
+    /// Files that others write while this goes on, such as the log that the output goes to: they
+    /// are never replaced.
+    pub written: HashSet<FileId>,
     /// The user's own ignore file for all projects (git's `core.excludesFile`).
     pub excludes_file: Option<PathBuf>,
     /// The program `git`; a bare name is looked for on the path.

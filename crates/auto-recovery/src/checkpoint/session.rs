@@ -285,6 +285,7 @@ impl CheckpointSession {
             opened: &opened,
             limits: &store.options.limits,
             excluded: &store.excluded,
+            written: &store.options.written,
             work_trees: &work_trees,
             owners: store.workspace.owners(),
             mounts: &mounts,

@@ -362,6 +362,7 @@ fn opaque(record: &[u8], tells_mode: bool) -> Result<Entry> {
         b"special" => Why::Special,
         b"mount" => Why::Mount,
         b"secret" => Why::Secret,
+        b"written" => Why::Written,
         _ => return Err(newer()),
     };
     let node = Node::Opaque {
@@ -385,6 +386,7 @@ fn why_code(why: Why) -> &'static str {
         Why::Special => "special",
         Why::Mount => "mount",
         Why::Secret => "secret",
+        Why::Written => "written",
     }
 }
 

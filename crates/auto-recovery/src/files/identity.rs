@@ -17,7 +17,7 @@ pub(crate) const TICK: Duration = Duration::from_millis(20);
 const COARSE_TICK: Duration = Duration::from_secs(2);
 
 /// Which file a path or handle means, whatever its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FileId {
     device: u64,
     inode: u64,
@@ -30,6 +30,11 @@ impl FileId {
             device: metadata.dev(),
             inode: metadata.ino(),
         }
+    }
+
+    /// Whether its inode has this number.
+    pub(crate) fn has_inode(self, number: u64) -> bool {
+        self.inode == number
     }
 
     /// The one that is open as `descriptor`.

@@ -3,7 +3,8 @@
 use std::fs::{self, ReadDir};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
@@ -31,6 +32,60 @@ pub(crate) fn path(pid: i32, number: impl std::fmt::Display) -> String {
 /// The open files of `pid`: its owner and root may look.
 pub(crate) fn of(pid: i32) -> io::Result<ReadDir> {
     fs::read_dir(format!("/proc/{pid}/fd"))
+}
+
+/// An open file of a process.
+pub(crate) struct Open {
+    /// What it is by the system's name for it: a path, `pipe:[4711]`, `socket:[4712]`.
+    pub(crate) name: PathBuf,
+    number: String,
+    /// A name that means the file itself, whatever became of its own.
+    pub(crate) path: PathBuf,
+    pub(crate) is_read: bool,
+    pub(crate) is_written: bool,
+}
+
+impl Open {
+    /// Whether a program shows its output or its errors there.
+    pub(crate) fn is_output(&self) -> bool {
+        self.number == "1" || self.number == "2"
+    }
+
+    /// The number of the terminal whose other end this is.
+    pub(crate) fn terminal(&self, pid: i32) -> Option<u32> {
+        if self.name.file_name()? != "ptmx" {
+            return None;
+        }
+        let info = told::read_text(format!("/proc/{pid}/fdinfo/{}", self.number)).ok()?;
+        let index = info
+            .lines()
+            .find_map(|line| line.strip_prefix("tty-index:"))?;
+        index.trim().parse().ok()
+    }
+}
+
+/// The open files of `pid` with what they are open for; none where that may not be seen.
+pub(crate) fn opened_by(pid: i32) -> Vec<Open> {
+    let open = of(pid).into_iter().flatten().flatten();
+    let looked = open.filter_map(|entry| {
+        let path = entry.path();
+        // The system shows what a file is open for as the access to its link.
+        let access = entry.metadata().ok()?.mode();
+        Some(Open {
+            name: fs::read_link(&path).ok()?,
+            number: entry.file_name().into_string().ok()?,
+            path,
+            is_read: access & 0o400 != 0,
+            is_written: access & 0o200 != 0,
+        })
+    });
+    looked.collect()
+}
+
+/// The number of the terminal that `name` is.
+pub(crate) fn terminal(name: &Path) -> Option<u32> {
+    let number = name.strip_prefix("/dev/pts").ok()?;
+    number.to_str()?.parse().ok()
 }
 
 /// Opens the file behind `fd` once more, with flags of its own.

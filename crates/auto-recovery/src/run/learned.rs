@@ -135,14 +135,8 @@ impl Learning {
         salt: Salt,
         root: &str,
     ) -> Result<(Summary, Others)> {
-        let host = self.host();
-        let filter = Filter {
-            host: host.clone(),
-            until: None,
-        };
-        let all = runs(store, None)?;
-        let all = all.into_iter().filter(|run| filter.takes(run));
-        let empty = Summary::new(salt, host.as_deref());
+        let empty = Summary::new(salt, self.host().as_deref());
+        let all = self.runs_until(store, None)?;
         let (mut summaries, others) = Others::count(all, salt, &empty);
         Ok((summaries.remove(root).unwrap_or(empty), others))
     }
@@ -158,12 +152,7 @@ impl Learning {
         workspace: &str,
         (now, until): (Moment, Option<Moment>),
     ) -> Result<Evidence> {
-        let filter = Filter {
-            host: self.host(),
-            until,
-        };
-        let all = runs(store, None)?;
-        let all = all.into_iter().filter(|run| filter.takes(run));
+        let all = self.runs_until(store, until)?;
         let salt = Salt::default();
         let with_others = self.settings.scope != LearnScope::Workspace;
         Ok(Evidence::of_runs(all, workspace, (salt, now, with_others)))
@@ -174,12 +163,19 @@ impl Learning {
     /// # Errors
     /// If the store cannot be read.
     pub fn runs(&self, store: &dyn AuditStore) -> Result<Vec<LearnedRun>> {
-        let filter = Filter {
-            host: self.host(),
-            until: None,
-        };
-        let all = runs(store, None)?;
-        Ok(all.into_iter().filter(|run| filter.takes(run)).collect())
+        Ok(self.runs_until(store, None)?.collect())
+    }
+
+    /// The runs of `store` that count, and that ended by `until`, if given.
+    fn runs_until(
+        &self,
+        store: &dyn AuditStore,
+        until: Option<Moment>,
+    ) -> Result<impl Iterator<Item = LearnedRun>> {
+        let host = self.host();
+        let filter = Filter { host, until };
+        let all = runs(store, None)?.into_iter();
+        Ok(all.filter(move |run| filter.takes(run)))
     }
 
     /// Removes all summaries. The journal stays, and is counted anew at the end of the next

@@ -177,19 +177,10 @@ impl World<'_> {
                 host: self.random.chance(50).then_some(text),
                 ..SessionStarted::default()
             }),
-            2 => JournalEvent::FailureDetected(Box::new(FailureDetected {
-                failure: Failure::new("E", "it failed", text),
-                category: Category::TestFailure,
-                rule: String::new(),
-                exit_code: None,
-                signal: None,
-                timed_out: false,
-                output_file: None,
-                checkpoint: None,
-                plan: Vec::new(),
-                skipped: Vec::new(),
-                advice: None,
-            })),
+            2 => JournalEvent::FailureDetected(Box::new(FailureDetected::new(
+                Failure::new("E", "it failed", text),
+                Category::TestFailure,
+            ))),
             3 => JournalEvent::SessionFinished(SessionFinished {
                 outcome: self
                     .random

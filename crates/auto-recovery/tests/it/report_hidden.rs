@@ -74,17 +74,11 @@ fn record(store: &dyn AuditStore) {
         propensity: None,
     };
     let detected = FailureDetected {
-        failure,
-        category: Category::Unknown,
         rule: HIDDEN.to_owned(),
         skipped: vec![HIDDEN.to_owned()],
         exit_code: Some(3),
-        signal: None,
-        timed_out: false,
-        output_file: None,
-        checkpoint: None,
         plan: vec![HIDDEN.to_owned()],
-        advice: None,
+        ..FailureDetected::new(failure, Category::Unknown)
     };
     let record = |event| store.record(Some("s"), event).unwrap();
     record(JournalEvent::SessionStarted(started));

@@ -64,20 +64,15 @@ fn page(store: &dyn AuditStore, session_id: &str) -> String {
 
 fn detected(failure: Failure) -> JournalEvent {
     JournalEvent::FailureDetected(Box::new(FailureDetected {
-        failure,
-        category: Category::CodeQuality,
         rule: "error-at-place".to_owned(),
         exit_code: Some(3),
-        signal: None,
-        timed_out: false,
         output_file: Some("000.log".to_owned()),
-        checkpoint: None,
         plan: vec![
             "fix: make fix, up to 3 times".to_owned(),
             "alternative: ./other.sh".to_owned(),
         ],
         skipped: vec!["recipe npm-install: needs --allow network".to_owned()],
-        advice: None,
+        ..FailureDetected::new(failure, Category::CodeQuality)
     }))
 }
 

@@ -17,21 +17,16 @@ fn record(at: &str, event: JournalEvent) -> JournalRecord {
 
 fn detected() -> FailureDetected {
     FailureDetected {
-        advice: None,
-        failure: Failure {
-            line_number: Some(3),
-            file_path: Some("src/lib.rs".to_owned()),
-            ..Failure::new("E0308", "mismatched types", "rustc")
-        },
-        category: Category::CodeQuality,
         rule: "rustc".to_owned(),
         exit_code: Some(101),
-        signal: None,
-        timed_out: false,
-        output_file: None,
-        checkpoint: None,
-        plan: Vec::new(),
-        skipped: Vec::new(),
+        ..FailureDetected::new(
+            Failure {
+                line_number: Some(3),
+                file_path: Some("src/lib.rs".to_owned()),
+                ..Failure::new("E0308", "mismatched types", "rustc")
+            },
+            Category::CodeQuality,
+        )
     }
 }
 

@@ -43,7 +43,7 @@ pub(in crate::checkpoint) fn stands(
             && stamp.permissions() == *mode
             && has_content(writer, blobs, path, *id)?),
         Node::Opaque {
-            why: Why::Mount,
+            why: Why::Mount | Why::Written,
             ino,
             ..
         } => Ok(stamp.ino == *ino),

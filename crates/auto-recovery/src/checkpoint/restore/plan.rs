@@ -251,7 +251,7 @@ pub(in crate::checkpoint) fn why_left(now: Option<&Node>, target: Option<&Node>)
         (_, Some(Node::Opaque { why, .. })) => Some(*why),
         (
             Some(Node::Opaque {
-                why: why @ (Why::TooLarge | Why::Secret),
+                why: why @ (Why::TooLarge | Why::Secret | Why::Written),
                 ..
             }),
             _,

@@ -118,6 +118,9 @@ fn put_known(out: &mut Vec<u8>, known: &Known) {
         Node::Opaque {
             why: Why::Secret, ..
         } => b'k',
+        Node::Opaque {
+            why: Why::Written, ..
+        } => b'w',
     };
     out.extend_from_slice(&[kind, u8::from(known.is_racy)]);
     let stamp = &known.stamp;
@@ -202,6 +205,7 @@ impl Reader<'_> {
             b's' => opaque(Why::Special, &stamp),
             b'm' => opaque(Why::Mount, &stamp),
             b'k' => opaque(Why::Secret, &stamp),
+            b'w' => opaque(Why::Written, &stamp),
             _ => return None,
         };
         Some(Known {
@@ -213,10 +217,11 @@ impl Reader<'_> {
     }
 }
 
-/// A node that is seen but not kept. What goes on in a mounted file system is none of the tree's.
+/// A node that is seen but not kept. What goes on in a mounted file system is none of the tree's,
+/// and neither is what others write.
 pub(in crate::checkpoint) fn opaque(why: Why, stamp: &Stamp) -> Node {
     let (size, mtime_ns) = match why {
-        Why::Mount => (0, 0),
+        Why::Mount | Why::Written => (0, 0),
         _ => (stamp.size, stamp.mtime_ns),
     };
     Node::Opaque {

@@ -1,11 +1,15 @@
-//! Which files of a tree are held, and which are only watched: for their size, or for their names.
+//! Which files of a tree are held, and which are only watched: for their size, for their names, or
+//! because others write them.
+
+use std::fs;
 
 use rustix::fs::FileType;
 
 use crate::checkpoint::tree::manifest::Why;
-use crate::checkpoint::tree::path::{RelPath, split};
+use crate::checkpoint::tree::path::{RelPath, split, to_os};
 use crate::checkpoint::tree::scan::{Kind, Scanner};
 use crate::checkpoint::tree::stamp::Stamp;
+use crate::files::FileId;
 use crate::redaction::is_secret_file_name;
 
 impl Scanner<'_> {
@@ -17,10 +21,20 @@ impl Scanner<'_> {
         match FileType::from_raw_mode(stamp.mode) {
             FileType::Directory => Kind::Dir,
             FileType::Symlink => Kind::Link,
+            FileType::RegularFile if self.is_written(path, stamp) => Kind::Opaque(Why::Written),
             FileType::RegularFile if self.is_left_out(path, stamp) => Kind::Opaque(Why::TooLarge),
             FileType::RegularFile if self.is_secret(path, stamp) => Kind::Opaque(Why::Secret),
             FileType::RegularFile => Kind::File,
             _ => Kind::Opaque(Why::Special),
+        }
+    }
+
+    /// Whether others write it meanwhile. The device is asked for where the rest fits.
+    fn is_written(&self, path: &RelPath, stamp: &Stamp) -> bool {
+        let mut written = self.written.iter();
+        written.any(|id| id.has_inode(stamp.ino)) && {
+            let named = fs::symlink_metadata(self.root.path().join(to_os(path)));
+            named.is_ok_and(|named| self.written.contains(&FileId::of(&named)))
         }
     }
 

@@ -60,6 +60,8 @@ pub(in crate::checkpoint) enum Why {
     Mount,
     /// Its name says that it is secret.
     Secret,
+    /// Others write it meanwhile.
+    Written,
 }
 
 /// Inode, size and time of an uncovered file: the same under any name of it.

@@ -23,6 +23,7 @@ use crate::checkpoint::tree::stamp::Stamp;
 use crate::checkpoint::tree::tracked::Tracked;
 use crate::checkpoint::tree::watch::{Watch, is_build_dir, is_in_build_dir};
 use crate::error::{Error, Result};
+use crate::files::FileId;
 use crate::workers;
 use crate::workspace::{git_dir_of, own_git_dir_of};
 
@@ -34,6 +35,8 @@ pub(in crate::checkpoint) struct Scanner<'a> {
     pub(in crate::checkpoint) limits: &'a CheckpointLimits,
     /// Directories, relative to the root, that are not part of the tree.
     pub(in crate::checkpoint) excluded: &'a [Vec<u8>],
+    /// Files that others write meanwhile.
+    pub(in crate::checkpoint) written: &'a HashSet<FileId>,
     /// Other work trees of the same repository, relative to the root: never part of this one.
     pub(in crate::checkpoint) work_trees: &'a [Vec<u8>],
     /// Users whose repositories inside the tree count as such.
@@ -419,7 +422,7 @@ impl<'a> Walker<'a> {
                 self.note_shared(listing.fd, &path);
             }
             self.scan.found.push(Found { path, stamp, kind });
-        } else if kind != Kind::Dir {
+        } else if kind != Kind::Dir && kind != Kind::Opaque(Why::Written) {
             self.watch(path, &stamp);
         }
     }

@@ -386,6 +386,7 @@ pub(in crate::checkpoint) fn reason(why: Why) -> &'static str {
         Why::Special => "a pipe, socket or device",
         Why::Mount => "a mount point",
         Why::Secret => "its name says that it is secret",
+        Why::Written => "output is written to it meanwhile",
     }
 }
 

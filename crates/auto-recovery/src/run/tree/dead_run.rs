@@ -14,8 +14,8 @@ use rustix::process::{Pid, test_kill_process};
 use crate::audit::session_id::short;
 use crate::audit::{JournalEvent, Restored, SessionFinished, SessionOutcome};
 use crate::checkpoint::{
-    AskedBy, Beside, CheckpointOptions, CheckpointStore, Inbox, Refused, RestoreReport, Uncovered,
-    Unfinished, UnfinishedState, Wanted, put_back, some_names,
+    AskedBy, Beside, CheckpointStore, Inbox, Refused, RestoreReport, Uncovered, Unfinished,
+    UnfinishedState, Wanted, put_back, some_names,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
@@ -26,6 +26,7 @@ use crate::run::event::RunEvent;
 use crate::run::request::{OnLeftover, RunRequest};
 use crate::run::runner::mark_of_run;
 use crate::run::tree::claiming::{holder, record_by_the_way};
+use crate::run::tree::options::checkpoint_options;
 use crate::run::under_way::Run;
 use crate::workspace::{Locked, Workspace, WorkspaceLock};
 
@@ -219,10 +220,7 @@ fn conclude(run: &Run, unfinished: Unfinished, reason: &str, is_put_back: bool) 
 
 fn open_store(run: &Run, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
     let request = &run.runner.request;
-    let options = CheckpointOptions {
-        exclude: request.state.store_paths.clone(),
-        ..CheckpointOptions::default()
-    };
+    let options = checkpoint_options(&request.state.store_paths, workspace);
     CheckpointStore::open(
         &request.state.dir,
         workspace,

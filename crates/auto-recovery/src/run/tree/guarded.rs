@@ -16,6 +16,7 @@ use crate::mutex;
 use crate::run::event::RunEvent;
 use crate::run::tree::claiming::Claim;
 use crate::run::tree::left_behind::Leftovers;
+use crate::run::tree::options::checkpoint_options;
 use crate::run::under_way::Run;
 
 /// The guarded tree of one recovery. Shared by the manager, the rollback and the approval.
@@ -82,8 +83,7 @@ impl GuardedTree {
         };
         let options = CheckpointOptions {
             protect,
-            exclude: request.state.store_paths.clone(),
-            ..CheckpointOptions::default()
+            ..checkpoint_options(&request.state.store_paths, claim.workspace())
         };
         let (state_dir, workspace) = (&request.state.dir, claim.workspace());
         let host = run.runner.host.clone();

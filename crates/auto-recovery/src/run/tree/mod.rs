@@ -8,6 +8,7 @@ pub(super) mod dead_run;
 pub(super) mod guarded;
 pub(super) mod left_behind;
 pub(super) mod marked;
+mod options;
 pub(super) mod patches;
 pub(super) mod protect;
 pub(super) mod session_patch;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use crate::audit::session_id::short;
 use crate::audit::{AuditStore, JournalEvent, LeftBehind, Restored};
 use crate::checkpoint::{
-    self, AskedBy, Checkpoint, CheckpointOptions, CheckpointStore, Good, Preview, PutBack, Step,
-    Uncovered, Unfinished, Wanted, check_checkpoint, find_session,
+    self, AskedBy, Checkpoint, CheckpointStore, Good, Preview, PutBack, Step, Uncovered,
+    Unfinished, Wanted, check_checkpoint, find_session,
 };
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::host::{Host, new_id, timestamp};
@@ -21,6 +21,7 @@ use crate::redaction::Redactor;
 use crate::run::tree::attempt_diff::AttemptDiff;
 use crate::run::tree::dead_run::end_processes;
 use crate::run::tree::left_behind;
+use crate::run::tree::options::checkpoint_options;
 use crate::run::tree::session_patch::{SessionPatch, Span};
 use crate::run::tree::session_trees::{AttemptTrees, SessionTrees};
 use crate::workspace::{LockHolder, Locked, Workspace, WorkspaceLock};
@@ -441,10 +442,7 @@ impl Place {
     }
 
     pub(super) fn open(&self, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
-        let options = CheckpointOptions {
-            exclude: self.store_paths.clone(),
-            ..CheckpointOptions::default()
-        };
+        let options = checkpoint_options(&self.store_paths, workspace);
         CheckpointStore::open(&self.state_dir, workspace, options, self.host.clone())
     }
 

@@ -214,17 +214,9 @@ fn begun(number: u64) -> JournalEvent {
 fn detected(category: Category) -> JournalEvent {
     let failure = Failure::new("E", "it failed", format!("tool of {category}"));
     JournalEvent::FailureDetected(Box::new(FailureDetected {
-        failure,
-        category,
         rule: "rule".to_owned(),
         exit_code: Some(1),
-        signal: None,
-        timed_out: false,
-        output_file: None,
-        checkpoint: None,
-        plan: Vec::new(),
-        skipped: Vec::new(),
-        advice: None,
+        ..FailureDetected::new(failure, category)
     }))
 }
 

@@ -1,8 +1,10 @@
 //! Uncovered paths: watched, named, never claimed undone.
 
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use auto_recovery::checkpoint::{CheckpointLimits, CheckpointOptions};
+use auto_recovery::files::FileId;
 
 use crate::checkpoint::child::as_user_too;
 use crate::checkpoint::tree::Tree;
@@ -55,6 +57,36 @@ fn ignored_files_are_named_when_they_change() {
     let expected =
         ["a.tmp", "b.tmp", "c.tmp", "secret/deep/key"].map(|path| (path.into(), "ignored"));
     assert_eq!(found, expected);
+}
+
+#[test]
+fn what_others_write_is_neither_replaced_nor_named() {
+    let tree = Tree::new();
+    tree.write(".gitignore", "*.out\n");
+    tree.write("code", "whole");
+    tree.write("build.log", "1\n");
+    tree.write("nohup.out", "1\n");
+    let logs = ["build.log", "nohup.out"];
+    let written = logs.map(|log| FileId::of(&std::fs::metadata(tree.path(log)).unwrap()));
+    let options = CheckpointOptions {
+        written: written.into(),
+        ..Default::default()
+    };
+    let mut session = tree.store_with(options).begin_session("s").unwrap();
+    let before = session.snapshot("").unwrap();
+    tree.write("code", "broken");
+    for log in logs {
+        let mut file = std::fs::File::options()
+            .append(true)
+            .open(tree.path(log))
+            .unwrap();
+        file.write_all(b"2\n").unwrap();
+    }
+    let after = session.snapshot("").unwrap();
+    let report = session.restore(&before, Some(&after)).unwrap();
+    assert_eq!(report.not_covered, []);
+    let files = ["code", "build.log", "nohup.out"].map(|file| tree.read(file));
+    assert_eq!(files, [&b"whole"[..], b"1\n2\n", b"1\n2\n"]);
 }
 
 #[test]
