@@ -48,6 +48,8 @@ pub(crate) fn words(says: &str, hint: &Hint) -> String {
             "{says}: name the files in it, or `recover copy jsonl:{} STORE`",
             dir.display()
         ),
+        // Each stands in a line of its own below.
+        Hint::GiveMore { .. } => says.to_owned(),
     }
 }
 

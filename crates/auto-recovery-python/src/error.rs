@@ -60,6 +60,7 @@ fn words(says: &str, hint: &Hint) -> String {
         Hint::OwnStore => {
             format!("{says}: name a store of your own, or one in PostgreSQL for several people")
         }
+        Hint::GiveMore { of } => format!("{says} {}", of.join("; ")),
         Hint::Verify => format!("{says}: `recover verify` names what changed"),
         Hint::NewChain => format!("{says}: `recover verify` tells more"),
         Hint::CopyStore { .. } => format!("{says}: name the files in it"),

@@ -152,6 +152,11 @@ pub enum Hint {
         /// The directory.
         dir: PathBuf,
     },
+    /// Give more of one name: what was typed is a piece of each.
+    GiveMore {
+        /// The names, with what tells one from the other.
+        of: Vec<String>,
+    },
 }
 
 /// An error of this crate.

@@ -85,6 +85,7 @@ Examples:
   recover explain                        the failure of this workspace's newest session
   recover explain SESSION
   recover explain build.log --command 'make lint' --exit-code 2
+  make lint 2>&1 | recover explain -
 
 Exit codes: 0, 1 if there is no such session or file, 2 usage, 125.";
 
@@ -96,7 +97,8 @@ Exit codes: 0, 1 if there is no such session or file, 2 usage, 125.";
 #[derive(Args, Debug)]
 #[command(after_long_help = EXPLAIN_EXAMPLES)]
 pub(crate) struct ExplainArgs {
-    /// Session, or file with a captured output; the newest session of this workspace if left out
+    /// Session, or file with a captured output, `-` for standard input; the newest session of this
+    /// workspace if left out
     #[arg(value_name = "SESSION|FILE")]
     pub(crate) what: Option<String>,
 

@@ -18,12 +18,12 @@ pub(super) struct Source<'f> {
 }
 
 impl<'f> Source<'f> {
-    /// The text in `file`, or on standard input.
+    /// The text in `file`; on standard input for none, or `-`.
     ///
     /// # Errors
     /// If it cannot be opened.
     pub(super) fn open(file: Option<&'f Path>) -> Result<Self> {
-        let (reader, name): (Box<dyn Read>, _) = match file {
+        let (reader, name): (Box<dyn Read>, _) = match named(file) {
             Some(path) => {
                 let file = File::open(path).map_err(|error| unopened(path, error))?;
                 (Box::new(file), Cow::Borrowed(path))
@@ -51,6 +51,11 @@ impl<'f> Source<'f> {
             }
         }
     }
+}
+
+/// The file that `file` names: none for standard input, which `-` means too.
+pub(super) fn named(file: Option<&Path>) -> Option<&Path> {
+    file.filter(|file| *file != Path::new("-"))
 }
 
 /// Reads a captured output, as much of it as a run would keep.

@@ -9,7 +9,7 @@ use auto_recovery::{Category, Error, Result};
 use serde::Serialize;
 
 use crate::args::ClassifyArgs;
-use crate::commands::captured::read;
+use crate::commands::captured::{named, read};
 use crate::commands::not_json::in_words;
 use crate::commands::run::user_rules;
 use crate::context::Context;
@@ -42,7 +42,7 @@ pub(crate) fn classify(context: &Context, args: ClassifyArgs) -> Result<Exit> {
     if args.batch {
         return batch(context, rules);
     }
-    let file = args.file.as_deref().filter(|file| *file != Path::new("-"));
+    let file = named(args.file.as_deref());
     if file.is_none() {
         context.printer.reading_terminal("the output of a command");
     }

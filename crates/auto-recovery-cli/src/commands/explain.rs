@@ -13,7 +13,7 @@ use auto_recovery::run::{RunRequest as Request, Verdict, display_command};
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result};
 
 use crate::args::ExplainArgs;
-use crate::commands::captured::read;
+use crate::commands::captured::{named, read};
 use crate::commands::evidence::{Evidence, Faced};
 use crate::commands::explain_text::{self, Shape};
 use crate::commands::explanation::{Explanation, Line, OfRecipe};
@@ -25,7 +25,7 @@ use crate::kept_outputs::{KeptOutputs, is_encrypted, unread};
 use crate::output::{Printer, Verbosity, counted, session_argument};
 use crate::settings::RunRequest;
 
-/// A file with what a command wrote, and what is known of that.
+/// What a command wrote, in a file or on standard input (`-`), and what is known of that.
 struct CapturedOutput {
     file: String,
     /// How the command ended.
@@ -52,7 +52,7 @@ pub(crate) fn explain(context: &Context, args: ExplainArgs) -> Result<Exit> {
     let mut request = library_request(context, &RunRequest::of(Vec::new()))?;
     let printer = &context.printer;
     match what {
-        Some(file) if is_told_of => explain_output(request, &output(file), printer),
+        Some(file) if is_told_of || file == "-" => explain_output(request, &output(file), printer),
         Some(what) if !is_session(&*context.store()?, &what)? => {
             explain_output(request, &output(what), printer)
         }
@@ -173,15 +173,18 @@ fn explain_output(
     output: &CapturedOutput,
     printer: &Printer,
 ) -> Result<Exit> {
-    let path = Path::new(&output.file);
-    if !path.exists() {
+    let path = named(Some(Path::new(&output.file)));
+    if path.is_none() {
+        printer.reading_terminal("the output of a command");
+    }
+    if path.is_some_and(|path| !path.exists()) {
         let name = &output.file;
         return Err(Error::new(
             ErrorKind::NotFound,
             format!("no session and no file {name}; `recover sessions` lists the sessions"),
         ));
     }
-    let capture = read(Some(path))?;
+    let capture = read(path)?;
     let text = String::from_utf8_lossy(&capture.stream(Stream::Stderr)).into_owned();
     if let Some(command) = &output.command {
         request.command.argv = ["sh", "-c", command].map(OsString::from).to_vec();

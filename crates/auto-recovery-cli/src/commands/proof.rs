@@ -55,7 +55,7 @@ pub(crate) fn proof(context: &Context, args: ProofArgs) -> Result<Exit> {
 fn check(context: &Context, file: &Path, pins: &[String]) -> Result<Exit> {
     let mut bytes = Vec::new();
     let name = file.display();
-    Source::open(Some(file).filter(|file| *file != Path::new("-")))?.each(|piece| {
+    Source::open(Some(file))?.each(|piece| {
         bytes.extend_from_slice(piece);
         match bytes.len() > RECEIPT_BYTES_MAX {
             true => {

@@ -11,7 +11,7 @@ use auto_recovery::redaction::{Finding, NotLearned, RedactionStream, Redactor, k
 use serde::Serialize;
 
 use crate::args::RedactArgs;
-use crate::commands::captured::Source;
+use crate::commands::captured::{Source, named};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Escapes, Printer, Table, stdout_error};
@@ -43,7 +43,7 @@ pub(crate) fn redact(context: &Context, args: RedactArgs) -> Result<Exit> {
     if args.list {
         return list(printer);
     }
-    let file = args.file.as_deref().filter(|file| *file != Path::new("-"));
+    let file = named(args.file.as_deref());
     if file.is_none() {
         printer.reading_terminal("the text to mask");
     }

@@ -81,6 +81,10 @@ fn ambiguous(
             one.root.display()
         )
     });
-    let context = session::ambiguous(typed, &sessions, restores.collect(), has_more);
-    Ok(Error::new(ErrorKind::NotFound, context))
+    Ok(session::ambiguous(
+        typed,
+        &sessions,
+        restores.collect(),
+        has_more,
+    ))
 }

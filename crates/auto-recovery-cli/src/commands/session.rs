@@ -9,7 +9,7 @@ use auto_recovery::audit::{
     this_host,
 };
 use auto_recovery::wording::cut;
-use auto_recovery::{Error, ErrorKind, Result};
+use auto_recovery::{Error, ErrorKind, Hint, Result};
 
 use crate::commands::outcome::outcome_name;
 use crate::exit::Exit;
@@ -171,7 +171,7 @@ fn existing_of(store: &dyn AuditStore, typed: &str, (what, lists): (&str, &str))
     let context = match find_session(store, typed)? {
         FoundSession::One(session) => return Ok(session),
         FoundSession::Several(matches, has_more) => {
-            ambiguous(typed, &matches, Vec::new(), has_more)
+            return Err(ambiguous(typed, &matches, Vec::new(), has_more));
         }
         FoundSession::Nothing(Some(nearest)) => format!(
             "no {what} {typed}: did you mean {}? {lists}",
@@ -190,7 +190,7 @@ pub(crate) fn ambiguous(
     sessions: &[SessionSummary],
     others: Vec<String>,
     has_more: bool,
-) -> String {
+) -> Error {
     let names = distinct_ids(sessions);
     let told = sessions.iter().zip(names);
     let mut told: Vec<_> = told
@@ -202,10 +202,8 @@ pub(crate) fn ambiguous(
     };
     told.extend(others);
     told.extend(has_more.then(|| "and more".to_owned()));
-    format!(
-        "{typed} is part of several {what}, give more of one: {}",
-        told.join("; ")
-    )
+    let context = format!("{typed} is part of several {what}, give more of one:");
+    Error::new(ErrorKind::NotFound, context).with_hint(Hint::GiveMore { of: told })
 }
 
 /// `session` by its `name`, with what tells it from others.

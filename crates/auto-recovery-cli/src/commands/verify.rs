@@ -93,7 +93,7 @@ fn read_outside(given: &str) -> Result<Vec<Outside>> {
     }
     let mut bytes = Vec::new();
     let file = Path::new(given);
-    Source::open(Some(file).filter(|file| *file != Path::new("-")))?.each(|piece| {
+    Source::open(Some(file))?.each(|piece| {
         bytes.extend_from_slice(piece);
         match bytes.len() > SEALS_BYTES_MAX {
             true => Err(no_seals(given, "it is too long")),

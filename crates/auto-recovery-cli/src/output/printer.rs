@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use auto_recovery::audit::Damage;
-use auto_recovery::{Error, Result};
+use auto_recovery::{Error, Hint, Result};
 use serde::Serialize;
 
 use crate::hints;
@@ -272,6 +272,11 @@ pub(crate) fn print_error(error: &Error) {
         .unwrap_or_default();
     let says = format!(" {}{way_out}", hints::chain(error));
     print_toned(&Line::of(Tone::Bad, "error:").and(Tone::Plain, says));
+    if let Some(Hint::GiveMore { of }) = error.hint() {
+        for one in of {
+            print_line(format_args!("  {one}"));
+        }
+    }
 }
 
 /// Prints what is wrong with the command line, as the last thing this process says.

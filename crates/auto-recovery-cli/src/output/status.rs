@@ -129,7 +129,10 @@ impl Status {
                 if let Some(left) = left {
                     let left = left.saturating_sub(state.elapsed()).as_secs();
                     // A line that cannot be drawn is not worth failing for.
-                    let _ = write!(out, ", {left}s left");
+                    let _ = match left {
+                        0 => Ok(()),
+                        left => write!(out, ", {left}s left"),
+                    };
                 }
             },
         ));

@@ -96,6 +96,13 @@ fn an_output_is_explained_by_rule_and_line_and_recipe() {
         ruff["why_not"][0],
         "does not fit the command, nor one its output announces"
     );
+    let mut piped = args;
+    piped[1] = "-";
+    let output = std::fs::read(machine.work().join("build.log")).unwrap();
+    let piped = machine.recover_with(&[&piped[..], &["--json"]].concat(), output);
+    let mut piped = piped.json();
+    piped["output_file"] = explained["output_file"].clone();
+    assert_eq!(piped, explained);
     let told = machine.recover(&args);
     let text = told.quiet();
     for words in [

@@ -53,7 +53,11 @@ fn a_piece_of_several_ids_lists_them_and_one_of_none_says_what_was_meant() {
     let machine = machine();
     let several = machine.recover(&["show", "b2f01"]);
     assert_eq!(several.code, 1, "{several:?}");
-    insta::assert_snapshot!(several.stderr, @"recover: error: b2f01 is part of several sessions, give more of one: aab2f01d (2020-01-02 03:04, recovered, project); 45b2f01c (2020-01-02 03:04, recovered, project)");
+    insta::assert_snapshot!(several.stderr, @r"
+    recover: error: b2f01 is part of several sessions, give more of one:
+    recover:   aab2f01d (2020-01-02 03:04, recovered, project)
+    recover:   45b2f01c (2020-01-02 03:04, recovered, project)
+    ");
     for (typed, says) in [
         ("9c19e2ab", "did you mean 9c19e2aa?"),
         ("jbo-10", "did you mean job-10?"),
