@@ -1,7 +1,7 @@
 //! From what was typed to the function that does it.
 
 use std::ffi::OsString;
-use std::io;
+use std::{io, mem};
 
 use auto_recovery::Result;
 use clap::error::ErrorKind;
@@ -57,9 +57,9 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             context.tell_broken();
             Ok(commands::serve(context, args)?)
         }
-        command => {
+        mut command => {
             let mistakes = mistakes_for(&command);
-            let flags = Layer::default();
+            let flags = flags_of(&mut command);
             let context = Context::new(&global, flags, &environment, printer, mistakes)?;
             let is_counted_anew = changes_counts(&command);
             let exit = dispatch(&context, command)?;
@@ -68,6 +68,17 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             }
             Ok(exit)
         }
+    }
+}
+
+/// What `command` was told of settings.
+fn flags_of(command: &mut Command) -> Layer {
+    match command {
+        Command::Advise(args) => {
+            let (fix, alternative) = (&mut args.fix, &mut args.alternative);
+            Layer::of_strategies(mem::take(fix), mem::take(alternative))
+        }
+        _ => Layer::default(),
     }
 }
 

@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use auto_recovery::learn::Day;
 use clap::Args;
 
+use super::check;
+
 const ADVISE_EXAMPLES: &str = "\
 Examples:
   recover advise -- cargo test                 against the newest failure here: the counts
+  recover advise --fix ./mend.sh -- make       the same, as run with that
   recover advise --failure f.json -- make      against this one, as `recover classify` prints it
   recover advise --session 0190                what that session was advised, counted again
   recover advise --report                      what following the advice saves, by the controls
@@ -43,6 +46,15 @@ pub(crate) struct AdviseArgs {
     /// Remove the summaries; the journal stays
     #[arg(long, conflicts_with_all = ["failure", "as_of", "session", "report"])]
     pub(crate) forget: bool,
+
+    /// A command that may mend the tree, as `run` was given it; what stands in configuration counts
+    /// anyway
+    #[arg(long, value_name = "CMD", value_parser = check::command_text)]
+    pub(crate) fix: Vec<String>,
+
+    /// A command that may stand in for the failing one, as `run` was given it
+    #[arg(long, value_name = "CMD", value_parser = check::command_text)]
+    pub(crate) alternative: Vec<String>,
 
     /// The command that fails
     #[arg(

@@ -17,6 +17,7 @@ use auto_recovery::learn::{
 use auto_recovery::plan::{Advice, AdviceStatus, StepFacts};
 use auto_recovery::recipe::Situation;
 use auto_recovery::run::{self as library, Learning, RunPlan, units_on_record};
+use auto_recovery::wording::spelled;
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result, classify};
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ use crate::args::AdviseArgs;
 use crate::commands::run::library_request;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::output::escape_text;
+use crate::output::{Column, Table, escape_text};
 use crate::settings::RunRequest;
 
 /// The longest file that a failure is read from: 1 MiB.
@@ -88,6 +89,11 @@ pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
         return Ok(Exit::OK);
     }
     table(context, &advice, &|step| name_of(step, &names))?;
+    if advice.units.is_empty() {
+        context.printer.note(
+            "what stood on the command line is told as to `run`: recover advise --fix CMD -- CMD",
+        );
+    }
     Ok(Exit::OK)
 }
 
@@ -323,37 +329,61 @@ pub(super) fn as_json(advice: &Advice) -> Value {
     })
 }
 
+/// A row for each step of `advice`, as they would be tried.
+fn rows(context: &Context, advice: &Advice, name: &dyn Fn(&str) -> String) -> String {
+    let columns = [
+        Column::flexible("STEP", 12),
+        Column::whole("CURED HERE").number(),
+        Column::whole("ELSEWHERE").number().rank(2),
+        Column::whole("CHANCE").number(),
+        Column::whole("90 %").number().rank(1),
+        Column::whole("TAKES").number(),
+        Column::whole("NOW").number(),
+        Column::whole("WOULD BE").number(),
+    ];
+    let mut table = Table::new(&columns, context.printer.columns);
+    let place = |steps: &[String], step: &str| steps.iter().position(|one| one == step);
+    let number = |place: Option<usize>, none: &str| {
+        place.map_or_else(|| none.to_owned(), |place| (place + 1).to_string())
+    };
+    let mut steps: Vec<&StepFacts> = advice.steps.iter().collect();
+    steps.sort_by_key(|step| place(&advice.order, &step.step).unwrap_or(usize::MAX));
+    for step in steps {
+        table.row([
+            name(&step.step),
+            counts_in_words(step.here),
+            counts_in_words(step.others),
+            format!("{:.0} %", step.chance * 100.0),
+            format!("{:.0}–{:.0}", step.low * 100.0, step.high * 100.0),
+            spelled(seconds(step.seconds)),
+            number(place(&advice.shipped, &step.step), "–"),
+            number(place(&advice.order, &step.step), "left out"),
+        ]);
+    }
+    table.render()
+}
+
+/// `seconds` as a duration; none that is no duration has any length.
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
 fn table(context: &Context, advice: &Advice, name: &dyn Fn(&str) -> String) -> Result<()> {
     let line = |text: &str| context.printer.line(&escape_text(text), 2);
     let class: Vec<&str> = advice.class.iter().map(String::as_str).collect();
     let class: Vec<&str> = class.into_iter().filter(|part| !part.is_empty()).collect();
     line(&format!("{} · {}", class.join(" · "), advice.why))?;
-    let place = |steps: &[String], step: &str| steps.iter().position(|one| one == step);
-    for step in &advice.steps {
-        let was = place(&advice.shipped, &step.step).map_or(0, |place| place + 1);
-        let moves = match place(&advice.order, &step.step) {
-            Some(place) => format!("{was} → {}", place + 1),
-            None => format!("{was} → left out"),
-        };
-        line(&format!(
-            "  {moves:<12} {}: cured {} here, {} elsewhere; {:.0} % ({:.0}–{:.0}), {:.0} s",
-            name(&step.step),
-            counts_in_words(step.here),
-            counts_in_words(step.others),
-            step.chance * 100.0,
-            step.low * 100.0,
-            step.high * 100.0,
-            step.seconds,
-        ))?;
+    if !advice.steps.is_empty() {
+        context.printer.text(&rows(context, advice, name))?;
     }
     for one in &advice.left_out {
         line(&format!("  left out: {}: {}", name(&one.step), one.why))?;
     }
     if advice.expected.shipped > 0.0 && advice.order != advice.shipped {
         line(&format!(
-            "  to the end: {:.0} s instead of {:.0} s, expected, {:.0} % sure",
-            advice.expected.order,
-            advice.expected.shipped,
+            "  to the end: {} instead of {}, expected, {:.0} % sure",
+            spelled(seconds(advice.expected.order)),
+            spelled(seconds(advice.expected.shipped)),
             advice.expected.sure * 100.0
         ))?;
     }

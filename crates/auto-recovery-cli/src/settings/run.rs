@@ -177,7 +177,19 @@ impl RunRequest {
 }
 
 impl Layer {
-    /// What the flags say.
+    /// What is to be tried, as flags of `advise` say it.
+    pub(crate) fn of_strategies(fix: Vec<String>, alternative: Vec<String>) -> Self {
+        Self {
+            policy: PolicyLayer {
+                fix: shell_commands("fix", fix),
+                alternative: shell_commands("alternative", alternative),
+                ..PolicyLayer::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// What the flags of `run` say.
     fn from_flags(
         strategies: StrategyArgs,
         timing: TimingArgs,

@@ -338,6 +338,17 @@ fn command(value: &DeValue<'_>) -> Result<StrategyCommand, String> {
         DeValue::String(text) => Some(StrategyCommand::of_text(text.clone().into_owned())),
         other => texts(other).map(StrategyCommand::Argv),
     };
+    if let Some(StrategyCommand::Argv(words)) = &command
+        && let Some(program) = words.first()
+        && program.trim().contains(char::is_whitespace)
+        && !program.contains('/')
+    {
+        let spaced: Vec<&str> = program.split_whitespace().collect();
+        return Err(format!(
+            "starts no program: a list of texts is one program and its arguments, {spaced:?}; \
+             several commands are a list of lists, [[\"sh\", \"-c\", {program:?}], …]"
+        ));
+    }
     match command {
         Some(StrategyCommand::Shell(text)) if text.trim().is_empty() => None,
         Some(StrategyCommand::Argv(words)) if words.first().is_none_or(String::is_empty) => None,

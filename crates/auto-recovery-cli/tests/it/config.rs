@@ -348,6 +348,12 @@ const MISTAKES: &[(&str, &str)] = &[
         "1: `fix`: must be a command: \"text for sh -c\", or [\"program\", \"argument\"]",
     ),
     (
+        "fix = [\"cargo fmt\", \"make fix\"]\n",
+        "1: `fix`: starts no program: a list of texts is one program and its arguments, \
+         [\"cargo\", \"fmt\"]; several commands are a list of lists, \
+         [[\"sh\", \"-c\", \"cargo fmt\"], …]",
+    ),
+    (
         "allow = \"all\"\n",
         "1: `allow`: `all` is no tier: use safe, moderate or network",
     ),

@@ -62,6 +62,7 @@ fn what_cured_it_five_times_is_tried_first_and_the_run_says_so() {
     assert_eq!(again.code, 0, "{again:?}");
     assert!(again.stdout.contains("the same advice"), "{again:?}");
 
+    what_history_says_is_a_table(&machine);
     a_plan_shows_both_orders(&machine);
     without_a_summary_the_shipped_order_stays(&machine);
     // A copy makes the next recovery count anew, so it comes last.
@@ -156,4 +157,25 @@ fn a_project_can_turn_it_off_and_nothing_else() {
         let run = machine.recover(&["run", "--", "true"]);
         assert_eq!(run.code, 125, "{text}: {run:?}");
     }
+}
+
+/// The counts, one a day, in the order in which the steps would be tried.
+fn what_history_says_is_a_table(machine: &Machine) {
+    let told = machine.recover(&["advise"]);
+    let rows: Vec<Vec<&str>> = told
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let head = "STEP CURED HERE ELSEWHERE CHANCE 90 % TAKES NOW WOULD BE";
+    assert_eq!(rows[1].join(" "), head, "{told:?}");
+    assert_eq!(
+        rows[2][..5],
+        ["sh", "relock.sh", "1", "of", "1"],
+        "{told:?}"
+    );
+    assert_eq!(rows[2][rows[2].len() - 2..], ["2", "1"], "{told:?}");
+    assert_eq!(rows[3][..5], ["sh", "slow.sh", "0", "of", "1"], "{told:?}");
+    let typed = machine.recover(&["advise", "--fix", "sh relock.sh", "--", "sh", "build.sh"]);
+    assert!(typed.stdout.contains("sh relock.sh"), "{typed:?}");
 }

@@ -176,7 +176,7 @@ fn may_advise(
         return Err("learning is off".to_owned());
     }
     if units.is_empty() {
-        return Err("there is nothing to try".to_owned());
+        return Err("nothing that is configured is for it".to_owned());
     }
     if let Some(day) = evidence.tripped(failure) {
         return Err(format!(
