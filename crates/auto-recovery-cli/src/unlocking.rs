@@ -41,6 +41,7 @@ pub(crate) fn unlocking(
         recipients: _,
         identity,
         identity_command,
+        checkpoints: _,
     } = settings.clone();
     if identity.is_none() && identity_command.is_none() {
         return None;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use auto_recovery::Result;
+use auto_recovery::run::Checkpoints;
 use auto_recovery::wording::typed;
 use serde_json::{Value, json};
 
@@ -188,6 +189,7 @@ fn push_encryption(rows: &mut Vec<Row>, encryption: &EncryptionSettings) {
         recipients,
         identity,
         identity_command,
+        checkpoints: _,
     } = encryption;
     if let Some(Setting { value, origin }) = recipients {
         rows.extend(value.iter().map(|recipient| Row {
@@ -207,6 +209,16 @@ fn push_encryption(rows: &mut Vec<Row>, encryption: &EncryptionSettings) {
             identity_command,
             |command| json!(command.to_string()),
         ));
+    }
+    if let Some(checkpoints) = &encryption.checkpoints {
+        rows.push(Row {
+            key: "encryption.checkpoints".to_owned(),
+            value: json!(match checkpoints.value {
+                Checkpoints::OfSession => "session",
+                _ => "keep",
+            }),
+            origin: checkpoints.origin.to_string(),
+        });
     }
 }
 

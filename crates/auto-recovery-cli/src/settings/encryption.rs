@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use auto_recovery::Result;
 use auto_recovery::encryption::Recipient;
+use auto_recovery::run::Checkpoints;
 
 use crate::settings::section::Section;
 use crate::settings::value::absolute_path;
@@ -18,6 +19,8 @@ pub(crate) struct EncryptionSettings {
     pub(crate) identity: Option<Setting<PathBuf>>,
     /// The command that opens the file of a key instead: it reads that on its standard input.
     pub(crate) identity_command: Option<Setting<StrategyCommand>>,
+    /// How long checkpoints are kept, which nothing encrypts: they must undo.
+    pub(crate) checkpoints: Option<Setting<Checkpoints>>,
 }
 
 impl EncryptionSettings {
@@ -34,6 +37,7 @@ impl EncryptionSettings {
             recipients: recipients.filter(|all| !all.value.is_empty()),
             identity: section.parsed("identity", absolute_path)?,
             identity_command: section.command("identity_command")?,
+            checkpoints: section.parsed("checkpoints", checkpoints)?,
         };
         section.finish()?;
         if settings.identity.is_some() && settings.identity_command.is_some() {
@@ -56,11 +60,19 @@ impl EncryptionSettings {
             recipients,
             identity,
             identity_command,
+            checkpoints,
         } = weaker;
         self.recipients = self.recipients.take().or_else(|| recipients.clone());
         self.identity = self.identity.take().or_else(|| identity.clone());
         let command = self.identity_command.take();
         self.identity_command = command.or_else(|| identity_command.clone());
+        self.checkpoints = self.checkpoints.take().or_else(|| checkpoints.clone());
+    }
+
+    /// How long checkpoints are kept, if there are any.
+    pub(crate) fn checkpoints(&self) -> Checkpoints {
+        let said = self.checkpoints.as_ref();
+        said.map_or(Checkpoints::Kept, |said| said.value)
     }
 
     /// What stands for texts that nobody opens here.
@@ -70,5 +82,13 @@ impl EncryptionSettings {
             Some(first) => format!("(encrypted to {})", first.short()),
             None => "(encrypted)".to_owned(),
         }
+    }
+}
+
+fn checkpoints(text: &str) -> Result<Checkpoints, String> {
+    match text {
+        "keep" => Ok(Checkpoints::Kept),
+        "session" => Ok(Checkpoints::OfSession),
+        _ => Err(format!("`{text}` is none: use keep or session")),
     }
 }

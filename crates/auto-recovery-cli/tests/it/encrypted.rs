@@ -341,3 +341,51 @@ fn a_project_sets_no_recipients_and_encryption_needs_seals() {
         assert!(run.stderr.contains(says), "{says}: {run:?}");
     }
 }
+
+/// The contents that checkpoints hold.
+fn held(machine: &Machine) -> String {
+    let script = "cd \"$HOME\"/.local/state/auto-recovery/checkpoints/*/git && \
+                  git cat-file --batch-all-objects --batch-check='%(objecttype) %(objectname)' | \
+                  grep ^blob | while read -r _ id; do git cat-file -p \"$id\"; done";
+    let run = machine.run(&mut machine.shell(script));
+    assert_eq!(run.code, 0, "{run:?}");
+    run.stdout
+}
+
+#[test]
+fn checkpoints_of_a_session_go_with_it_and_a_marked_tree_stays() {
+    let machine = recording(1);
+    let config = fs::read_to_string(machine.root().join(CONFIG)).unwrap();
+    machine.write("project/code", "marked-tree\n");
+    assert_eq!(machine.recover(&["checkpoint", "--label", "mine"]).code, 0);
+    machine.write("project/code", "broken-tree\n");
+    let fix = [
+        "run",
+        "--fix",
+        "echo mended-tree > code",
+        "--",
+        "grep",
+        "-q",
+        "mended",
+        "code",
+    ];
+    let kept = machine.recover(&fix);
+    assert!(kept.stderr.contains("recover undo"), "{kept:?}");
+    assert!(held(&machine).contains("broken-tree"));
+
+    machine.write(CONFIG, &format!("{config}checkpoints = \"session\"\n"));
+    machine.write("project/code", "broken-again\n");
+    let dropped = machine.recover(&fix);
+    assert_eq!(dropped.code, 0, "{dropped:?}");
+    assert!(!dropped.stderr.contains("recover undo"), "{dropped:?}");
+    let held = held(&machine);
+    let is_held = |text: &str| held.contains(text);
+    assert!(is_held("marked-tree"), "{held}");
+    assert!(!is_held("broken") && !is_held("mended-tree"), "{held}");
+    let undo = machine.recover(&["undo"]);
+    assert_eq!(undo.code, 1, "{undo:?}");
+    assert!(undo.stderr.contains("went when it ended"), "{undo:?}");
+    assert_eq!(machine.recover(&["restore", "mine"]).code, 0);
+    let code = fs::read_to_string(machine.work().join("code")).unwrap();
+    assert_eq!(code, "marked-tree\n");
+}

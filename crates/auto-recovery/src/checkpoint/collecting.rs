@@ -121,15 +121,15 @@ impl Shelf {
         Ok(true)
     }
 
-    /// The same where it was asked that a session goes.
-    pub(super) fn collect_or_refuse(&self, session_id: &str) -> Result<()> {
+    /// The same where it was asked that `what` goes.
+    pub(super) fn collect_or_refuse(&self, what: &str) -> Result<()> {
         match self.collect()? {
             true => Ok(()),
             false => {
                 let dir = self.git.dir().display();
                 let what = format!(
-                    "the contents of session {session_id:?} are still in {dir}: the disk has no \
-                     room to write what other sessions need of it anew; make room, then this again"
+                    "the contents of {what} are still in {dir}: the disk has no room to write \
+                     what else is kept of it anew; make room, then this again"
                 );
                 Err(Error::new(ErrorKind::NoSpace, what))
             }

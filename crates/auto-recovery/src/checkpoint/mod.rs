@@ -43,7 +43,7 @@ pub use restore::plan::Beside;
 pub use restore::restored::{Refused, RestoreReport};
 pub(crate) use retention::size;
 pub use retention::{
-    OtherRooms, PruneReport, RetentionLimits, find_session, prune, remove_session,
+    OtherRooms, PruneReport, RetentionLimits, find_session, prune, remove_ended, remove_session,
 };
 pub use revision::check_revision;
 pub use session::CheckpointSession;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::good_trees::{MARK_REFS, MARKS_BYTES_MAX};
+use crate::checkpoint::good_trees::{Good, MARK_REFS, MARKS_BYTES_MAX, good_trees_of};
 use crate::checkpoint::options::{CheckpointOptions, MIB};
 use crate::checkpoint::restore::reserve;
 use crate::checkpoint::store::CheckpointStore;
@@ -185,7 +185,7 @@ pub fn remove_session(
         if !shelf.collect()? {
             // What counts now is that it goes; the next snapshot makes the reserve again.
             reserve::release(state_dir);
-            shelf.collect_or_refuse(session_id)?;
+            shelf.collect_or_refuse(&format!("session {session_id:?}"))?;
         }
     }
     if is_found && shelves(state_dir, options, Some(&host))?.is_empty() {
@@ -194,6 +194,39 @@ pub fn remove_session(
         let _others = fs::remove_dir(state_dir.join(CHECKPOINTS));
     }
     Ok(is_found)
+}
+
+/// Removes all checkpoints of `workspace` with their contents, but those that somebody marked: no
+/// recovery is under way there, or none of it is needed any more. Where one is, that is left to it.
+///
+/// # Errors
+/// As [`remove_session`].
+pub fn remove_ended(state_dir: &Path, workspace: &Workspace, host: Arc<dyn Host>) -> Result<()> {
+    let shelves = shelves(state_dir, &CheckpointOptions::default(), Some(&host))?;
+    let is_it = |shelf: &Shelf| shelf.root().as_deref() == Some(workspace.root());
+    let Some(shelf) = shelves.into_iter().find(is_it) else {
+        return Ok(());
+    };
+    let Some(_lock) = shelf.lock(state_dir, &*host)? else {
+        return Ok(());
+    };
+    let marked: Vec<String> = good_trees_of(state_dir, workspace)?
+        .into_iter()
+        .filter(|tree| tree.good == Good::Marked)
+        .map(|tree| tree.checkpoint)
+        .collect();
+    let is_gone = |commit: &str| !marked.iter().any(|marked| marked == commit);
+    shelf.forget_marks(is_gone)?;
+    let mut gone = shelf.refs(MARK_REFS)?;
+    gone.retain(|found| is_gone(&found.commit));
+    for refs in [REFS, KEEP_REFS, UNDONE_REFS] {
+        gone.extend(shelf.refs(refs)?);
+    }
+    shelf.drop_refs(&gone)?;
+    for (_, dir) in shelf.set_aside() {
+        fs::remove_dir_all(&dir).map_err(|e| Error::io("remove", &dir, e))?;
+    }
+    shelf.collect_or_refuse("what ended")
 }
 
 /// Brings the state within `limits`, oldest first: the checkpoints of all workspaces, and `rooms`,

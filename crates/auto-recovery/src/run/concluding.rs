@@ -13,6 +13,7 @@ use crate::run::helpers::told::Told;
 use crate::run::last_line::{self, Stands, TreeLeft};
 use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
 use crate::run::request::SealWhen;
+use crate::run::tree_rules::Checkpoints;
 use crate::run::under_way::{Failed, Run};
 
 /// The facts that decide the end of a run besides the recovery.
@@ -155,7 +156,8 @@ fn show_recovered(
         flaky: recovery.flaky,
         left_running: &recovery.left_running,
         changed_tests: &changed_tests,
-        changed: !files.is_empty(),
+        undoable: !files.is_empty()
+            && run.runner.request.tree.checkpoints != Checkpoints::OfSession,
         exits: why_exit(run, exit, recovery).as_deref(),
         session_id: recovery.session_id.as_deref(),
         seal,

@@ -121,8 +121,8 @@ pub enum RunEvent<'a> {
         left_running: &'a [String],
         /// Test files that a recovery of a test failure changed.
         changed_tests: &'a [String],
-        /// Whether anything in the tree changed, so that it could be restored.
-        changed: bool,
+        /// Whether something in the tree changed that can be taken back.
+        undoable: bool,
         /// Why it does not exit with 0 all the same, in words.
         exits: Option<&'a str>,
         /// The session, if it is on record.

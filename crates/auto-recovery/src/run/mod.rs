@@ -90,6 +90,7 @@ mod shell_words;
 mod state;
 mod strategies;
 mod tree;
+mod tree_rules;
 mod under_way;
 mod verdict;
 
@@ -106,7 +107,7 @@ pub use planning::{Circumstances, Machine, Obstacle, PlannedAction, PlannedStep,
 pub use request::{
     CommandLine, Exits, Identity, Limits, Masking, Mode, OnLeftover, People, Policy, PolicyFor,
     Recording, RollbackTarget, RunRequest, SealWhen, State, StrategyCommand, TRANSIENT_RETRIES,
-    TreeRules, Tries, display_command,
+    Tries, display_command,
 };
 pub use shell_words::{ShellHint, shell_hint};
 pub use state::login::{given_dir, login_dir};
@@ -116,4 +117,5 @@ pub use tree::attempt_diff::AttemptDiff;
 pub use tree::marked::{Health, NamedCheckpoint};
 pub use tree::session_patch::SessionPatch;
 pub use tree::trees::{Marked, Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
+pub use tree_rules::{Checkpoints, TreeRules};
 pub use verdict::Verdict;

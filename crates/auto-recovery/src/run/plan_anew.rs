@@ -6,6 +6,7 @@ use crate::run::helpers::told::Told;
 use crate::run::learned::record_of;
 use crate::run::strategies::{make_plan, strategies_of};
 use crate::run::tree::guarded::GuardedTree;
+use crate::run::tree_rules::Checkpoints;
 use crate::run::under_way::{Failed, LastFailed, Run};
 use crate::strategy::HandlerResult;
 
@@ -39,7 +40,7 @@ impl Replanner for PlanAnew {
         let request = &self.run.runner.request;
         let policy = (request.tries.policy)(failed.category, &failed.failure);
         let mut plan = make_plan(&self.run, &failed, &policy).map_err(|error| error.chain())?;
-        if request.tree.checkpoint && self.tree.is_none() {
+        if request.tree.checkpoints != Checkpoints::Off && self.tree.is_none() {
             plan.steps.retain(|step| !step.changes_files());
         }
         let made = NewPlan {

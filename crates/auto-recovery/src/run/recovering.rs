@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::attempt::RecoveryResult;
 use crate::audit::SessionStarted;
-use crate::checkpoint::ProtectGlob;
+use crate::checkpoint::{self, ProtectGlob};
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Context};
 use crate::logger::RecoveryAuditLogger;
@@ -39,6 +39,7 @@ use crate::run::tree::guarded::GuardedTree;
 use crate::run::tree::protect::{guarded_files, warn_of_unmatched};
 use crate::run::tree::session_patch::SessionPatch;
 use crate::run::tree::staging::Staging;
+use crate::run::tree_rules::Checkpoints;
 use crate::run::under_way::{Failed, LastFailed, Run};
 use crate::workspace::Workspace;
 
@@ -90,7 +91,11 @@ pub(super) fn recover(run: &Run, failed: Failed, claim: Option<Claim>) -> Result
         learn(run, &failed, &recovery, breaker.as_ref());
     }
     count_session(run, &session_id, claim.workspace());
+    let ended = claim.is_ours().then(|| claim.workspace().clone());
     drop(claim);
+    if let Some(workspace) = ended {
+        forget_checkpoints(run, &recovery, &workspace);
+    }
     tidy_state(run, &session_id);
     let saw_all = tree.as_ref().is_none_or(GuardedTree::saw_all);
     let undone = tree.is_some() && saw_all && !request.tree.keep_failed_changes;
@@ -246,6 +251,27 @@ fn tidy_state(run: &Run, session_id: &str) {
     }
 }
 
+/// Removes the checkpoints of what ended in `workspace`, where they are not to be kept. As long as
+/// they may hold the only copy of something, they stay.
+fn forget_checkpoints(run: &Run, recovery: &Recovery, workspace: &Workspace) {
+    let request = &run.runner.request;
+    if request.tree.checkpoints != Checkpoints::OfSession {
+        return;
+    }
+    let is_whole = request.tree.keep_failed_changes || recovery.left_changed.is_empty();
+    if !is_whole || !recovery.not_covered.is_empty() {
+        let what =
+            "the checkpoints stay until the next recovery here ends: not all could be put back";
+        run.observe(&RunEvent::Warning { what });
+        return;
+    }
+    let host = Arc::clone(&run.runner.host);
+    if let Err(error) = checkpoint::remove_ended(&request.state.dir, workspace, host) {
+        let what = format!("remove the checkpoints: {}", request.chain(&error));
+        run.observe(&RunEvent::HelperFailed { what: &what });
+    }
+}
+
 /// The breaker for `failed`. What is transient may come back at any time, however often it was
 /// waited for, and has none.
 fn breaker(run: &Run, failed: &Failed, tree: Option<&GuardedTree>) -> Option<Breaker> {
@@ -382,7 +408,7 @@ fn guard_tree(
     (session_id, guarded): (&str, &[ProtectGlob]),
     plan: &mut RunPlan,
 ) -> Result<Option<GuardedTree>> {
-    let takes = run.runner.request.tree.checkpoint;
+    let takes = run.runner.request.tree.checkpoints != Checkpoints::Off;
     if !takes {
         let advice = Advice::Because(Wish::NoCheckpoint);
         let why = run

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::audit::AuditStore;
 use crate::audit::encrypting::Encryption;
-use crate::checkpoint::ProtectGlob;
 use crate::detect::Rules;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::{Category, Failure};
@@ -21,6 +20,7 @@ use crate::recipe::Recipe;
 use crate::redaction::Redactor;
 use crate::run::advice::{Advice, Words};
 use crate::run::outcome::ExitMap;
+use crate::run::tree_rules::TreeRules;
 use crate::tier::Tier;
 use crate::wording::shell_word;
 use crate::workspace::Workspace;
@@ -413,51 +413,6 @@ impl Default for Limits {
             attempt_timeout: None,
             deadline: None,
             grace: DEFAULT_GRACE,
-        }
-    }
-}
-
-/// What becomes of the tree.
-#[derive(Clone, Debug)]
-pub struct TreeRules {
-    /// Whether to wait for another recovery in this workspace.
-    pub wait: bool,
-    /// Whether the tree is checkpointed.
-    pub checkpoint: bool,
-    /// Globs of paths that no attempt may touch.
-    pub protect: Vec<ProtectGlob>,
-    /// Files that no attempt may touch though nobody said so: the configuration that counts here.
-    pub guarded_files: Vec<PathBuf>,
-    /// Where to roll back to, if at all.
-    pub rollback: Option<RollbackTarget>,
-    /// Whether a changed failure is the ground for the next attempt.
-    pub keep_progress: bool,
-    /// Whether nothing is undone.
-    pub keep_failed_changes: bool,
-    /// Whether a cure counts only once the command failed without it and passed with it again.
-    pub confirm: bool,
-    /// The index that a commit under way is made from, where this runs in a hook of git's.
-    pub git_index: Option<PathBuf>,
-    /// Whether what a cure changed is added to that index, where it was staged before.
-    pub stage: bool,
-    /// What to do with the changes of a run that was killed here, if the command fails.
-    pub on_leftover: OnLeftover,
-}
-
-impl Default for TreeRules {
-    fn default() -> Self {
-        Self {
-            wait: true,
-            checkpoint: true,
-            protect: Vec::new(),
-            guarded_files: Vec::new(),
-            rollback: None,
-            keep_progress: false,
-            keep_failed_changes: false,
-            confirm: false,
-            git_index: None,
-            stage: false,
-            on_leftover: OnLeftover::Restore,
         }
     }
 }

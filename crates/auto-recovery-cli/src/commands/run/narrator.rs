@@ -397,7 +397,7 @@ impl Narrator {
             flaky,
             left_running,
             changed_tests,
-            changed,
+            undoable,
             exits,
             session_id,
             seal,
@@ -422,7 +422,7 @@ impl Narrator {
         if let Some(id) = session_id {
             let word = session_argument(id);
             more.extend([short(id).to_owned(), format!("recover show {word}")]);
-            more.extend(changed.then(|| format!("recover undo {word} takes it back")));
+            more.extend(undoable.then(|| format!("recover undo {word} takes it back")));
         }
         let tries = counted(*attempts as u64, "attempt");
         let effort = format!("{tries}, {}", spelled(*duration));

@@ -128,7 +128,10 @@ fn exits(request: &RunRequest, run: &RunSettings) -> library::Exits {
 fn tree_rules(wait: bool, run: RunSettings, settings: &Settings) -> library::TreeRules {
     library::TreeRules {
         wait,
-        checkpoint: run.checkpoint.value,
+        checkpoints: match run.checkpoint.value {
+            true => settings.encryption.checkpoints(),
+            false => library::Checkpoints::Off,
+        },
         protect: run
             .protect
             .into_iter()

@@ -15,6 +15,7 @@ use crate::run::advice::Advice;
 use crate::run::event::RunEvent;
 use crate::run::tree::guarded::GuardedTree;
 use crate::run::tree::session_patch::SessionPatch;
+use crate::run::tree_rules::Checkpoints;
 use crate::run::under_way::Run;
 
 /// Paths that a line names; more are counted.
@@ -56,7 +57,7 @@ impl Staging {
             run.observe(&RunEvent::Warning { what: &what });
         };
         let Some(tree) = tree else {
-            if request.tree.stage && !request.tree.checkpoint {
+            if request.tree.stage && request.tree.checkpoints == Checkpoints::Off {
                 warn("without a checkpoint nobody can tell what it changes");
             }
             return None;

@@ -247,8 +247,8 @@ impl Place {
         let mut found = find_session(&self.state_dir, session_id, here.as_ref())?;
         if found.is_empty() {
             let context = format!(
-                "session {} has no checkpoints: nothing was tried in it, or they are older than \
-                 the state keeps them",
+                "session {} has no checkpoints: nothing was tried in it, they are older than the \
+                 state keeps them, or they went when it ended, as was asked",
                 short(session_id)
             );
             return Err(Error::new(ErrorKind::NotFound, context));

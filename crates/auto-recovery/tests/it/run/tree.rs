@@ -1,7 +1,7 @@
 //! What runs do to the tree, and what they must not.
 
 use auto_recovery::checkpoint::ProtectGlob;
-use auto_recovery::run::{RunExit, StrategyCommand};
+use auto_recovery::run::{Checkpoints, RunExit, StrategyCommand};
 
 use super::Project;
 use super::support::{fixing, listing};
@@ -151,7 +151,7 @@ fn the_users_git_is_never_written_to() {
 fn without_a_checkpoint_nothing_is_undone_and_the_record_says_so() {
     let project = Project::new(&[("value", "broken")]);
     let mut request = project.request(&["false"], fixing(&["echo tried > value"]));
-    request.tree.checkpoint = false;
+    request.tree.checkpoints = Checkpoints::Off;
     assert_eq!(project.run(request).0.unwrap().exit, RunExit::Code(1));
     assert_eq!(project.read("value"), "tried\n");
     assert!(!project.trail()[0].rollback_performed);
