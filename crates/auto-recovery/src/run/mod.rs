@@ -105,9 +105,8 @@ pub use meant::MEANT;
 pub use outcome::{ExitMap, FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};
 pub use planning::{Circumstances, Machine, Obstacle, PlannedAction, PlannedStep, RunPlan};
 pub use request::{
-    CommandLine, Exits, Identity, Limits, Masking, Mode, OnLeftover, People, Policy, PolicyFor,
-    Recording, RollbackTarget, RunRequest, SealWhen, State, StrategyCommand, TRANSIENT_RETRIES,
-    Tries, display_command,
+    CommandLine, Exits, Identity, Limits, Masking, Mode, People, Policy, PolicyFor, Recording,
+    RunRequest, SealWhen, State, StrategyCommand, TRANSIENT_RETRIES, Tries, display_command,
 };
 pub use shell_words::{ShellHint, shell_hint};
 pub use state::login::{given_dir, login_dir};
@@ -117,5 +116,5 @@ pub use tree::attempt_diff::AttemptDiff;
 pub use tree::marked::{Health, NamedCheckpoint};
 pub use tree::session_patch::SessionPatch;
 pub use tree::trees::{Marked, Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
-pub use tree_rules::{Checkpoints, TreeRules};
+pub use tree_rules::{Checkpoints, OnLeftover, RollbackTarget, TreeRules};
 pub use verdict::Verdict;

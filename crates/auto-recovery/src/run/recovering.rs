@@ -251,8 +251,8 @@ fn tidy_state(run: &Run, session_id: &str) {
     }
 }
 
-/// Removes the checkpoints of what ended in `workspace`, where they are not to be kept. As long as
-/// they may hold the only copy of something, they stay.
+/// Removes the checkpoints of `workspace`, unless they are to be kept. As long as they may hold the
+/// only copy of something, they stay.
 fn forget_checkpoints(run: &Run, recovery: &Recovery, workspace: &Workspace) {
     let request = &run.runner.request;
     if request.tree.checkpoints != Checkpoints::OfSession {

@@ -1,9 +1,10 @@
 //! What may become of the tree of a run.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use crate::checkpoint::ProtectGlob;
-use crate::run::request::{OnLeftover, RollbackTarget};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Checkpoints of a tree, and how long they are kept. They hold what stands in its files, as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,74 @@ pub enum Checkpoints {
     /// They are kept as long as retention says.
     #[default]
     Kept,
+}
+
+/// Where a rollback goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RollbackTarget {
+    /// The last checkpoint at which this command passed here, or that was marked good.
+    LastGood,
+    /// This checkpoint.
+    Checkpoint(String),
+    /// The tree of a revision of the user's repository.
+    GitRevision(String),
+}
+
+impl FromStr for RollbackTarget {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.strip_prefix("git:") {
+            Some("") => {
+                let context = "`git:` names no revision: write it like git:HEAD~1";
+                Err(Error::new(ErrorKind::InvalidInput, context))
+            }
+            Some(revision) => Ok(Self::GitRevision(revision.to_owned())),
+            None if text.is_empty() => {
+                let context = "it names nothing: leave the `=` out for the last good tree, or give \
+                               a checkpoint or git:REV";
+                Err(Error::new(ErrorKind::InvalidInput, context))
+            }
+            None if text == "last-good" => Ok(Self::LastGood),
+            None => Ok(Self::Checkpoint(text.to_owned())),
+        }
+    }
+}
+
+/// What becomes of the changes that a killed run left in the middle of an attempt, once the command
+/// has failed on them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLeftover {
+    /// The tree goes back to how that attempt found it; what is replaced is kept.
+    #[default]
+    Restore,
+    /// Nothing is changed and nothing is tried: a person decides.
+    Stop,
+}
+
+impl OnLeftover {
+    /// The name used in configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Restore => "restore",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+impl FromStr for OnLeftover {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "restore" => Ok(Self::Restore),
+            "stop" => Ok(Self::Stop),
+            _ => {
+                let context = format!("`{text}` says nothing of leftovers: use restore or stop");
+                Err(Error::new(ErrorKind::InvalidInput, context))
+            }
+        }
+    }
 }
 
 /// What becomes of the tree.

@@ -10,10 +10,10 @@ use crate::checkpoint::{
 use crate::error::{Hint, Result};
 use crate::host::Host;
 use crate::run::advice::Advice;
-use crate::run::request::RollbackTarget;
 use crate::run::runner::Runner;
 use crate::run::tree::guarded::{Guarded, GuardedTree};
 use crate::run::tree::marked::named_checkpoint;
+use crate::run::tree_rules::RollbackTarget;
 use crate::strategy::{Call, HandlerResult, Outcome, RecoveryStrategyType, Strategy};
 use crate::workspace::Workspace;
 

@@ -23,10 +23,11 @@ use crate::interrupt::Interrupt;
 use crate::process;
 use crate::run::advice::Advice;
 use crate::run::event::RunEvent;
-use crate::run::request::{OnLeftover, RunRequest};
+use crate::run::request::RunRequest;
 use crate::run::runner::mark_of_run;
 use crate::run::tree::claiming::{holder, record_by_the_way};
 use crate::run::tree::options::checkpoint_options;
+use crate::run::tree_rules::OnLeftover;
 use crate::run::under_way::Run;
 use crate::workspace::{Locked, Workspace, WorkspaceLock};
 
