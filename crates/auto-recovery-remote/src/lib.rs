@@ -11,7 +11,10 @@
 mod address;
 mod client;
 mod events;
+mod exchange;
+mod failure;
 mod follow;
+mod head;
 mod options;
 mod outbox;
 mod read;

@@ -5,4 +5,6 @@
 mod away;
 mod contract;
 mod serving;
+mod strange;
 mod stream;
+mod way;

@@ -102,6 +102,11 @@ impl Serving {
         Address::parse(&format!("http://{}/", self.address)).unwrap()
     }
 
+    /// Where the server itself listens.
+    pub(crate) fn address_of_server(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A new token for `scope`.
     pub(crate) fn token(&self, scope: Scope) -> String {
         let host = Arc::new(SystemHost::new());
@@ -117,6 +122,8 @@ impl Serving {
             token: self.token(scope),
             spool: Some(self.spool()),
             on_notice: Some(Arc::new(on_notice)),
+            // Nothing is slow here, however busy the machine is.
+            write_timeout: LONG,
             ..RemoteOptions::default()
         }
     }
