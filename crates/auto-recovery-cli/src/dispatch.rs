@@ -50,17 +50,16 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             context.tell_left_out();
             Ok(commands::plan(&context, &request)?)
         }
-        #[cfg(feature = "serve")]
-        Command::Serve(args) => {
-            let (flags, mistakes) = (Layer::default(), Mistakes::RefusedOfUser);
-            let context = Context::new(&global, flags, &environment, printer, mistakes)?;
-            context.tell_broken();
-            Ok(commands::serve(context, args)?)
-        }
         command => {
             let mistakes = mistakes_for(&command);
             let flags = Layer::default();
             let context = Context::new(&global, flags, &environment, printer, mistakes)?;
+            commands::check_store(&command, &context.settings.store.value)?;
+            #[cfg(feature = "serve")]
+            if let Command::Serve(args) = command {
+                context.tell_broken();
+                return Ok(commands::serve(context, args)?);
+            }
             let is_counted_anew = changes_counts(&command);
             let exit = dispatch(&context, command)?;
             if is_counted_anew {

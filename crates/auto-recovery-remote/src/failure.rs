@@ -4,20 +4,17 @@
 //! Only what the server itself says is a refusal. Whatever answers in its place (a proxy before it,
 //! the login page of a network) passes, so what was to be recorded waits for it.
 
-use std::io;
 use std::time::Duration;
 
 use auto_recovery::{Error, ErrorKind};
 use serde::Deserialize;
 
 use crate::address::Address;
-use crate::head::Head;
+use crate::certificate::unproved;
+use crate::head::{Head, is_plain};
 
 /// The media type of a problem as the server tells it.
 pub(crate) const PROBLEM: &str = "application/problem+json";
-
-/// The longest name of a host.
-const HOST_BYTES_MAX: usize = 253;
 
 /// A problem as the server tells it.
 #[derive(Default, Deserialize)]
@@ -90,11 +87,6 @@ fn host_of(location: &str) -> Option<&str> {
     is_plain(host).then_some(host)
 }
 
-fn is_plain(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/+[]".contains(&byte);
-    !text.is_empty() && text.len() <= HOST_BYTES_MAX && text.bytes().all(is_plain)
-}
-
 /// That an answer is not whole, or not what was asked for.
 pub(crate) fn garbled(address: &Address, what: &str) -> Error {
     let text = format!(
@@ -117,22 +109,16 @@ pub(crate) fn silent(address: &Address, limit: Duration) -> Error {
 
 /// That a connection could not be made, or was lost.
 pub(crate) fn failed(address: &Address, error: ureq::Error) -> Error {
+    if let Some(why) = unproved(address, &error) {
+        return Error::new(ErrorKind::Unreachable, why).with_source(error);
+    }
     let kind = match &error {
-        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => ErrorKind::Refused,
-        // A certificate that is not trusted comes as such.
-        ureq::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => ErrorKind::Refused,
         ureq::Error::Http(_) | ureq::Error::BadUri(_) => ErrorKind::InvalidInput,
         _ => ErrorKind::Unreachable,
     };
-    let text = match kind {
-        ErrorKind::Refused => format!(
-            "{address} cannot prove what it is: name its certificates by sslrootcert=FILE in the \
-             URL, or SSL_CERT_FILE"
-        ),
-        _ => format!(
-            "cannot reach {address}: see that `recover serve` runs there and that this machine may \
-             connect to it"
-        ),
-    };
+    let text = format!(
+        "cannot reach {address}: see that `recover serve` runs there and that this machine may \
+         connect to it"
+    );
     Error::new(kind, text).with_source(error)
 }

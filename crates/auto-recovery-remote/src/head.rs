@@ -2,6 +2,9 @@
 
 use ureq::http::{HeaderMap, header};
 
+/// The longest name of a host.
+const NAME_BYTES_MAX: usize = 253;
+
 /// How an answer begins.
 #[derive(Clone)]
 pub(crate) struct Head {
@@ -24,4 +27,10 @@ impl Head {
             location: text(header::LOCATION).map(str::to_owned),
         }
     }
+}
+
+/// Whether `text`, which anybody may have written, is a name that can be shown.
+pub(crate) fn is_plain(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:/+[]*".contains(&byte);
+    !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.bytes().all(is_plain)
 }

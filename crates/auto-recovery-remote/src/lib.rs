@@ -9,6 +9,7 @@
 //! It is blocking, as the library is. Its token is never part of a URL, and it follows no redirect.
 
 mod address;
+mod certificate;
 mod client;
 mod events;
 mod exchange;

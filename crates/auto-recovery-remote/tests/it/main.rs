@@ -7,4 +7,5 @@ mod contract;
 mod serving;
 mod strange;
 mod stream;
+mod tls;
 mod way;
