@@ -39,6 +39,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             let (request, flags) = RunRequest::split(*args);
             Context::new(&global, flags, &environment, printer, Mistakes::Refused)
                 .and_then(|context| {
+                    commands::check_encryption(&context)?;
                     context.tell_left_out();
                     commands::run(context, request)
                 })
@@ -59,6 +60,9 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             if let Command::Serve(args) = command {
                 context.tell_broken();
                 return Ok(commands::serve(context, args)?);
+            }
+            if matches!(command, Command::Log) {
+                commands::check_encryption(&context)?;
             }
             let is_counted_anew = changes_counts(&command);
             let exit = dispatch(&context, command)?;

@@ -39,7 +39,7 @@ impl Default for RemoteOptions {
             spool_bytes_max: SPOOL_BYTES_MAX,
             connect_timeout: Duration::from_secs(5),
             write_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(60),
+            read_timeout: Duration::from_secs(30),
             on_notice: None,
         }
     }

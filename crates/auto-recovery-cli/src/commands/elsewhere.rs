@@ -1,11 +1,12 @@
 //! Commands that need the store itself: over a server, which gives nobody more than its API, they
 //! are refused by name.
 
-use auto_recovery::Result;
+use auto_recovery::{Error, ErrorKind, Result};
 
 #[cfg(feature = "serve")]
 use crate::args::AlertsCommand;
 use crate::args::{Command, KeyCommand};
+use crate::context::Context;
 use crate::settings::StoreUrl;
 
 /// What people do where the store is.
@@ -13,10 +14,27 @@ const THERE: &str = "do it on the machine of that server, with its own store";
 #[cfg(feature = "serve")]
 const ALERTS: &str = "the page /alerts and `GET /api/v1/alerts` there have its alerts";
 
+/// Makes sure that what is recorded can be encrypted, if it is to be: over a server there is no
+/// place for the keys.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if it cannot.
+pub(crate) fn check_encryption(context: &Context) -> Result<()> {
+    let server = context.settings.store.value.server();
+    let Some(server) = server.filter(|_| context.encryption.is_some()) else {
+        return Ok(());
+    };
+    let text = format!(
+        "what is recorded cannot be encrypted over {server}, which keeps no keys for others: take \
+         [encryption] out of your config.toml, or record into a store of your own"
+    );
+    Err(Error::new(ErrorKind::InvalidInput, text))
+}
+
 /// Makes sure that `command` can be done with `store`.
 ///
 /// # Errors
-/// [`auto_recovery::ErrorKind::InvalidInput`] if it needs the store itself, and that is a server's.
+/// [`ErrorKind::InvalidInput`] if it needs the store itself, and that is a server's.
 pub(crate) fn check_store(command: &Command, store: &StoreUrl) -> Result<()> {
     match needs_own(command) {
         Some((name, instead)) => store.check_own(name, instead),

@@ -76,7 +76,7 @@ pub(crate) use clear::clear;
 pub(crate) use completions::{answer_shell, completions};
 pub(crate) use config::config;
 pub(crate) use doctor::doctor;
-pub(crate) use elsewhere::check_store;
+pub(crate) use elsewhere::{check_encryption, check_store};
 pub(crate) use explain::explain;
 pub(crate) use export::export;
 pub(crate) use history::history;

@@ -221,7 +221,7 @@ impl StoreUrl {
     }
 
     /// The server whose store it is, as it is shown, if it is one's.
-    fn server(&self) -> Option<String> {
+    pub(crate) fn server(&self) -> Option<String> {
         match self {
             Self::Jsonl(_) => None,
             #[cfg(feature = "sqlite")]
