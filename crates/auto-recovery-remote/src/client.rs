@@ -1,5 +1,6 @@
 //! Asking a server, and what its refusals are to callers.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,8 @@ use std::time::Duration;
 use auto_recovery::files::{Links, read_small};
 use auto_recovery::host::{Host, Wait};
 use auto_recovery::{Error, ErrorKind, Result};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rustls::crypto::ring;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
@@ -20,6 +23,9 @@ use crate::options::RemoteOptions;
 /// The largest answer that is read whole, and the largest file of certificates.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 const ROOT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// What is sent is compressed from this size on.
+const COMPRESSED_BYTES_MIN: usize = 1024;
 
 /// A stream that says nothing for longer than this is over: a sign of life comes every 15 seconds.
 const SILENCE: Duration = Duration::from_secs(40);
@@ -189,10 +195,7 @@ impl Client {
             url: self.address.base() + path,
             bearer: self.bearer.clone(),
             accept,
-            body: body.map(|(kind, bytes)| Sent {
-                kind,
-                bytes: bytes.into(),
-            }),
+            body: body.map(|(kind, bytes)| sent(kind, bytes)),
         }
     }
 
@@ -263,6 +266,23 @@ impl Client {
 
     fn failed(&self, why: Failure) -> Error {
         why.of(&self.address)
+    }
+}
+
+/// `bytes` as they are sent: compressed where that makes them less.
+fn sent(kind: &'static str, bytes: &[u8]) -> Sent {
+    let whole = |bytes: &[u8], is_gzip| Sent {
+        kind,
+        bytes: bytes.into(),
+        is_gzip,
+    };
+    if bytes.len() < COMPRESSED_BYTES_MIN {
+        return whole(bytes, false);
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    match encoder.write_all(bytes).and_then(|()| encoder.finish()) {
+        Ok(less) if less.len() < bytes.len() => whole(&less, true),
+        _ => whole(bytes, false),
     }
 }
 

@@ -49,6 +49,8 @@ pub(crate) struct Question {
 pub(crate) struct Sent {
     pub(crate) kind: &'static str,
     pub(crate) bytes: Arc<[u8]>,
+    /// Whether the bytes are compressed with gzip.
+    pub(crate) is_gzip: bool,
 }
 
 /// Why there is no answer, or no more of it.
@@ -285,11 +287,18 @@ fn exchange(
         .header(header::ACCEPT, accept);
     let response = match body {
         None => agent.run(request.body(())?)?,
-        Some(Sent { kind, bytes }) => {
-            let request = request
+        Some(Sent {
+            kind,
+            bytes,
+            is_gzip,
+        }) => {
+            let mut request = request
                 .method("POST")
                 .header(header::CONTENT_TYPE, kind)
                 .header(header::CONTENT_LENGTH, bytes.len());
+            if is_gzip {
+                request = request.header(header::CONTENT_ENCODING, "gzip");
+            }
             let body = Counted { bytes, at: 0, sent };
             agent.run(request.body(SendBody::from_owned_reader(body))?)?
         }

@@ -36,6 +36,13 @@ pub(crate) struct Way {
     pub(crate) address: Address,
     fate: Arc<Mutex<Fate>>,
     connections: Arc<AtomicUsize>,
+    passed: Arc<Mutex<Vec<Passed>>>,
+}
+
+/// A request and its answer, as they were on the wire.
+pub(crate) struct Passed {
+    pub(crate) request: Vec<u8>,
+    pub(crate) answer: Vec<u8>,
 }
 
 impl Way {
@@ -47,14 +54,17 @@ impl Way {
             address: Address::parse(&url).unwrap(),
             fate: Arc::new(Mutex::new(Fate::Passes)),
             connections: Arc::default(),
+            passed: Arc::default(),
         };
         let (fate, connections) = (Arc::clone(&way.fate), Arc::clone(&way.connections));
+        let passed = Arc::clone(&way.passed);
         thread::spawn(move || {
             for client in listener.incoming() {
                 connections.fetch_add(1, Ordering::SeqCst);
                 let (client, fate) = (client.unwrap(), *fate.lock().unwrap());
+                let passed = Arc::clone(&passed);
                 // Whoever goes away is not answered.
-                thread::spawn(move || drop(pass(client, server, fate)));
+                thread::spawn(move || drop(pass(client, server, fate, &passed)));
             }
         });
         way
@@ -64,13 +74,23 @@ impl Way {
         *self.fate.lock().unwrap() = fate;
     }
 
+    /// What passed since it was asked last.
+    pub(crate) fn passed(&self) -> Vec<Passed> {
+        std::mem::take(&mut *self.passed.lock().unwrap())
+    }
+
     /// How many connections there were.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
 
-fn pass(mut client: TcpStream, server: SocketAddr, fate: Fate) -> std::io::Result<()> {
+fn pass(
+    mut client: TcpStream,
+    server: SocketAddr,
+    fate: Fate,
+    passed: &Mutex<Vec<Passed>>,
+) -> std::io::Result<()> {
     if fate == Fate::Close {
         return Ok(());
     }
@@ -99,7 +119,15 @@ fn pass(mut client: TcpStream, server: SocketAddr, fate: Fate) -> std::io::Resul
             client.write_all(said.as_bytes())?;
             client.write_all(&answer[head..])
         }
-        _ => client.write_all(&answer),
+        _ => {
+            // Before it arrives: who asked looks at it then.
+            let one = Passed {
+                request,
+                answer: answer.clone(),
+            };
+            passed.lock().unwrap().push(one);
+            client.write_all(&answer)
+        }
     }
 }
 
