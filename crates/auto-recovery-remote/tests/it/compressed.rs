@@ -43,7 +43,6 @@ fn both_ways_take_a_fraction_of_the_room_and_bring_the_same() {
     let received = way.passed().pop().unwrap();
     let (head, received) = parts(&received.answer);
     assert!(head.contains("content-encoding: gzip"), "{head}");
-    println!("{bytes} bytes of entries: {sent} sent, {received} received");
     assert!(
         sent * 3 < bytes && received * 3 < bytes,
         "{bytes}: {sent}, {received}"

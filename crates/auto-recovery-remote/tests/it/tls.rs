@@ -72,7 +72,8 @@ fn a_certificate_of_an_own_authority_is_trusted_and_any_other_is_told() {
     let (own, other) = (authority(dir.path(), "own"), authority(dir.path(), "other"));
     const HERE: &str = "IP:127.0.0.1";
     const GOOD: (u32, u32) = (2020, 2049);
-    let cases: [(&str, (u32, u32), Option<&Path>, &str); 6] = [
+    type Case<'c> = (&'c str, (u32, u32), Option<&'c Path>, &'c str);
+    let cases: [Case<'_>; 6] = [
         (HERE, GOOD, Some(&own), ""),
         (
             HERE,
