@@ -100,11 +100,11 @@ pub(crate) fn garbled(address: &Address, what: &str) -> Error {
 pub(crate) fn silent(address: &Address, limit: Duration) -> Error {
     let tenths = (limit.as_secs_f64() * 10.0).round();
     let text = format!(
-        "{address} did not answer within {} s: see that `recover serve` is well there, and the way \
-         to it",
-        tenths / 10.0
+        "{address} cannot be used: see that `recover serve` is well there, and the way to it"
     );
-    Error::new(ErrorKind::Unreachable, text)
+    let silent = format!("it did not answer within {} s", tenths / 10.0);
+    let silent = Error::new(ErrorKind::TimedOut, silent);
+    Error::new(ErrorKind::Unreachable, text).with_source(silent)
 }
 
 /// That a connection could not be made, or was lost.

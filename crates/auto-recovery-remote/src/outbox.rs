@@ -11,7 +11,7 @@ use std::time::Duration;
 use auto_recovery::audit::{AuditStore as _, JournalEvent, JournalLine, RecordedEntry, Recorder};
 use auto_recovery::host::{Host, Wait};
 use auto_recovery::mutex::lock;
-use auto_recovery::spool::{Absence, Notice, Spool, Waiting};
+use auto_recovery::spool::{Absence, Notice, Spool, Waiting, is_silence};
 use auto_recovery::{ErrorKind, Result};
 use serde::Deserialize;
 
@@ -160,7 +160,7 @@ impl Outbox {
             Some(_) => 1,
             None => TRIES_MAX,
         };
-        let (mut pause, since) = (FIRST_PAUSE, self.absence.moment());
+        let mut pause = FIRST_PAUSE;
         for number in 1.. {
             let answered = self.client.post_lines("/api/v1/batch", body);
             let may_pass = match &answered {
@@ -168,10 +168,9 @@ impl Outbox {
                     self.absence.is_back();
                     false
                 }
-                Err(error) => error.kind() == ErrorKind::Unreachable,
+                Err(error) => error.kind() == ErrorKind::Unreachable && !is_silence(error),
             };
-            let is_last = number == tries || self.absence.is_slow(since);
-            if !may_pass || is_last || self.host().sleep(pause) == Wait::Interrupted {
+            if !may_pass || number == tries || self.host().sleep(pause) == Wait::Interrupted {
                 return answered;
             }
             pause *= 2;

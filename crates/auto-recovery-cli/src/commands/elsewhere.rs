@@ -78,34 +78,7 @@ fn needs_own(command: &Command) -> Option<(&'static str, &'static str)> {
             "heartbeat",
             "`POST /api/v1/heartbeats/NAME` there, with a token, tells it",
         )),
-        // `copy` names its stores itself, and looks at them.
-        Command::Copy(_)
-        | Command::Run(_)
-        | Command::Plan(_)
-        | Command::Advise(_)
-        | Command::Log
-        | Command::Checkpoint(_)
-        | Command::Checkpoints
-        | Command::Restore(_)
-        | Command::Hold(_)
-        | Command::Clear(_)
-        | Command::Trust(_)
-        | Command::Classify(_)
-        | Command::Recipes(_)
-        | Command::Explain(_)
-        | Command::Sessions(_)
-        | Command::History(_)
-        | Command::Show(_)
-        | Command::Stats(_)
-        | Command::Tail(_)
-        | Command::Export(_)
-        | Command::Report(_)
-        | Command::Config
-        | Command::Doctor
-        | Command::Init
-        | Command::Redact(_)
-        | Command::Proof(_)
-        | Command::Access(_)
-        | Command::Completions(_) => None,
+        // All others do with any store; `copy` names its stores itself, and looks at them.
+        _ => None,
     }
 }

@@ -244,7 +244,7 @@ fn a_server_that_does_not_answer_costs_a_run_one_wait_and_a_signal_ends_it() {
     };
     let run = far.recover(&["run", "--retry", "3", "--base-delay", "0s", "--", "false"]);
     assert_eq!(run.code, 1, "{}", run.stderr);
-    let told = "did not answer within 5 s: see that `recover serve` is well there";
+    let told = "it did not answer within 5 s; kept in";
     assert_eq!(run.stderr.matches(told).count(), 1, "{}", run.stderr);
     assert_eq!(connections.try_iter().count(), 1, "it was asked once");
     let child = far.command(&RUN).spawn().expect("start recover");

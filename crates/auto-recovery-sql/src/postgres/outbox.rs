@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use auto_recovery::audit::{Recorder, Removal, Removed};
 use auto_recovery::host::Wait;
-use auto_recovery::spool::{Absence, Spool};
+use auto_recovery::spool::{Absence, Spool, is_silence};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::deliver::Delivered;
@@ -73,16 +73,19 @@ impl Outbox {
 
     /// Asks the server, and says so if it cannot be reached.
     pub(super) fn ask<T>(&self, question: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
-        let asked = self.absence.ask(|| {
-            let lease = self.connection_soon()?;
-            let answer = question(&Reader {
-                server: &self.server,
-                lease: &lease,
-            })?;
-            lease.give_back();
-            Ok(answer)
-        });
+        let asked = self.absence.ask(|| self.ask_anyway(question));
         asked.map_err(|error| self.absence.with_waiting(error))
+    }
+
+    /// The same, also if somebody waited in vain a moment ago.
+    fn ask_anyway<T>(&self, question: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
+        let lease = self.connection_soon()?;
+        let answer = question(&Reader {
+            server: &self.server,
+            lease: &lease,
+        })?;
+        lease.give_back();
+        Ok(answer)
     }
 
     /// A connection, also if the server is just being started.
@@ -93,11 +96,9 @@ impl Outbox {
             Some(_) => 1,
             None => TRIES_MAX,
         };
-        let since = self.absence.moment();
         for _ in 1..tries {
             match self.server.connection() {
-                Err(error)
-                    if error.kind() == ErrorKind::Unreachable && !self.absence.is_slow(since) => {}
+                Err(error) if error.kind() == ErrorKind::Unreachable && !is_silence(&error) => {}
                 connected => return connected,
             }
             if self.server.host.sleep(pause) == Wait::Interrupted {
@@ -135,7 +136,6 @@ impl Outbox {
     pub(super) fn write_to_server(&self, group: &mut Group, in_turn: bool) -> Result<(), Failed> {
         let mut probe: Option<Probe> = None;
         let mut pause = FIRST_PAUSE;
-        let since = self.absence.moment();
         for tries in 1.. {
             let NotWritten {
                 failed,
@@ -152,7 +152,7 @@ impl Outbox {
             // Where there is a spool, nobody is kept waiting for a server that is not there; and
             // nowhere twice for one that does not answer.
             let may_pass = match is_lost {
-                true => (was_connected || self.spool().is_none()) && !self.absence.is_slow(since),
+                true => (was_connected || self.spool().is_none()) && !is_silence(&failed.error),
                 false => is_conflict(&failed.error),
             };
             if !may_pass || tries == TRIES_MAX || self.server.host.sleep(pause) == Wait::Interrupted
@@ -232,7 +232,10 @@ impl Outbox {
     pub(super) fn deliver(&self) -> Result<Delivered> {
         match self.spool() {
             Some(spool) => {
-                self.ask(|reader| deliver::deliver(&self.server, &self.seen, spool, reader.lease))
+                let delivered = self.ask_anyway(|reader| {
+                    deliver::deliver(&self.server, &self.seen, spool, reader.lease)
+                });
+                delivered.map_err(|error| self.absence.with_waiting(error))
             }
             None => Ok(Delivered::default()),
         }

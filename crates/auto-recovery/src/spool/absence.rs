@@ -3,13 +3,15 @@
 //!
 //! The first call that finds the server away, or waits for it in vain, decides for those after it.
 
+use std::error::Error as StdError;
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::notice::{Notice, OnNotice};
-use super::rest::{Rest, SLOW};
+use super::rest::Rest;
 use super::segments::Spool;
 use crate::audit::Recorder;
 use crate::error::{Error, ErrorKind, Result};
@@ -104,7 +106,7 @@ impl Absence {
         let since = self.moment();
         question().inspect_err(|error| {
             if error.kind() == ErrorKind::Unreachable {
-                self.begin(error, since);
+                self.begin(error, is_silence(error).then(|| self.waited(since)));
             }
         })
     }
@@ -122,12 +124,11 @@ impl Absence {
             _ => return None,
         };
         self.may_wait.store(true, Ordering::Release);
-        let is_away = match is_over {
-            true => self.waited(since) >= NOTICED,
-            false => error.kind() == ErrorKind::Unreachable,
-        };
-        if is_away {
-            self.begin(error, since);
+        let waited = self.waited(since);
+        if error.kind() == ErrorKind::Unreachable {
+            self.begin(error, is_silence(error).then_some(waited));
+        } else if is_over && waited >= NOTICED {
+            self.begin(error, Some(waited));
         }
         let mut now = lock(&self.now);
         now.has_kept = true;
@@ -143,8 +144,7 @@ impl Absence {
         Some(spool)
     }
 
-    fn begin(&self, error: &Error, since: Duration) {
-        let waited = self.waited(since);
+    fn begin(&self, error: &Error, waited: Option<Duration>) {
         let mut now = lock(&self.now);
         now.rest.begin(self.moment(), waited);
         now.reason = error.chain();
@@ -152,12 +152,6 @@ impl Absence {
 
     fn waited(&self, since: Duration) -> Duration {
         self.moment().saturating_sub(since)
-    }
-
-    /// Whether what was begun at the moment `since` has taken so long that nobody waits for it once
-    /// more.
-    pub fn is_slow(&self, since: Duration) -> bool {
-        self.waited(since) >= SLOW
     }
 
     /// The server answered: the absence is over.
@@ -216,9 +210,161 @@ impl Absence {
     }
 }
 
+/// Whether `error` came of a server that said nothing for as long as somebody waited: nobody waits
+/// for the same again. A connection that ended says something, after however long.
+pub fn is_silence(error: &Error) -> bool {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = next {
+        let ours = error.downcast_ref::<Error>();
+        let of_system = error.downcast_ref::<io::Error>();
+        if ours.is_some_and(|error| error.kind() == ErrorKind::TimedOut)
+            || of_system.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
 impl Now {
     /// That the server is away, for the reason for which it was found to be.
     fn error(&self) -> Error {
         Error::new(ErrorKind::Unreachable, self.reason.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::audit::JournalEvent;
+    use crate::spool::Waiting;
+    use crate::testing::ScriptedHost;
+
+    /// A host, the absence of a server, and what was told.
+    struct Case {
+        host: Arc<ScriptedHost>,
+        absence: Absence,
+        recorder: Arc<Recorder>,
+        told: Arc<Mutex<Vec<String>>>,
+        _dir: TempDir,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let dir = TempDir::new().unwrap();
+            let host = Arc::new(ScriptedHost::new());
+            let told: Arc<Mutex<Vec<String>>> = Arc::default();
+            let shared = Arc::clone(&told);
+            let tell: OnNotice = Arc::new(move |notice| lock(&shared).push(notice.to_string()));
+            let recorder = Recorder::new(Arc::clone(&host) as Arc<dyn Host>);
+            let spool = dir.path().join("spool");
+            Self {
+                absence: Absence::new(Some(&spool), 1 << 20, Some(tell), &recorder).unwrap(),
+                host,
+                recorder,
+                told,
+                _dir: dir,
+            }
+        }
+
+        /// Puts something into the spool.
+        fn keep(&self) {
+            let event = JournalEvent::SessionStarted(Default::default());
+            let line = self.recorder.record(Some("s"), event).unwrap();
+            let spool = self.absence.spool().unwrap();
+            let mut waiting = [Waiting::Record(&line)];
+            spool
+                .keep(&mut waiting, None, &HashMap::new(), "server")
+                .unwrap();
+        }
+
+        /// Whether a question that is asked now, takes `seconds` and fails with `error` is asked.
+        fn is_asked(&self, seconds: u64, error: fn() -> Error) -> bool {
+            let mut is_asked = false;
+            let answer = self.absence.ask(|| -> Result<()> {
+                is_asked = true;
+                self.host.advance(Duration::from_secs(seconds));
+                Err(error())
+            });
+            assert_eq!(answer.unwrap_err().kind(), ErrorKind::Unreachable);
+            is_asked
+        }
+
+        /// Whether a write goes to the spool at once; what it meets is told.
+        fn is_spooled(&self) -> bool {
+            let since = self.absence.moment();
+            let resting = self.absence.resting();
+            if let Some(away) = &resting {
+                assert!(self.absence.met(away, since).is_some());
+                self.keep();
+            }
+            resting.is_some()
+        }
+    }
+
+    fn silent() -> Error {
+        let silent = Error::new(ErrorKind::TimedOut, "it said nothing");
+        Error::new(ErrorKind::Unreachable, "server").with_source(silent)
+    }
+
+    fn closed() -> Error {
+        let closed = io::Error::from(io::ErrorKind::ConnectionReset);
+        Error::new(ErrorKind::Unreachable, "server").with_source(closed)
+    }
+
+    #[test]
+    fn the_first_question_that_is_not_answered_decides_for_all_that_follows() {
+        let case = Case::new();
+        assert!(!case.is_spooled());
+        assert!(case.is_asked(5, silent));
+        assert!(case.is_spooled() && !case.is_asked(5, silent));
+        let told = lock(&case.told).clone();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].starts_with("server: it said nothing; kept in "),
+            "{told:?}"
+        );
+        // Questions are asked again after half a minute; what can wait does so for five.
+        case.host.advance(Duration::from_secs(31));
+        assert!(case.is_asked(0, closed) && case.is_spooled());
+        assert_eq!(lock(&case.told).len(), 1);
+        // Somebody else delivered what waited, so the server is there.
+        std::fs::remove_dir_all(case.absence.spool().unwrap().dir()).unwrap();
+        assert!(!case.is_spooled());
+    }
+
+    #[test]
+    fn a_server_that_says_at_once_that_it_is_away_is_asked_again_soon() {
+        let case = Case::new();
+        // However long it worked before the connection ended.
+        assert!(case.is_asked(60, closed));
+        assert!(case.is_asked(0, closed) && case.is_spooled());
+        case.host.advance(Duration::from_secs(2));
+        assert!(!case.is_spooled());
+    }
+
+    #[test]
+    fn what_is_refused_does_not_wait_and_what_is_interrupted_does() {
+        let case = Case::new();
+        let since = case.absence.moment();
+        let refused = Error::new(ErrorKind::Refused, "server");
+        assert!(case.absence.met(&refused, since).is_none());
+        let interrupted = Error::new(ErrorKind::Interrupted, "server");
+        assert!(
+            case.absence.met(&interrupted, since).is_none(),
+            "nobody did"
+        );
+        case.host.interrupt();
+        assert!(case.absence.met(&interrupted, since).is_some());
+        assert!(case.absence.resting().is_none(), "it was not waited for");
+        case.host.advance(Duration::from_secs(1));
+        assert!(case.absence.met(&interrupted, since).is_some());
+        case.keep();
+        assert!(case.absence.resting().is_some());
     }
 }

@@ -9,6 +9,6 @@ mod notice;
 mod rest;
 mod segments;
 
-pub use absence::Absence;
+pub use absence::{Absence, is_silence};
 pub use notice::{Notice, OnNotice, SPOOL_BYTES_MAX};
 pub use segments::{Spool, Waiting};

@@ -6,13 +6,10 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_secs(1);
 const MAX: Duration = Duration::from_secs(30);
 
-/// From here on a wait is one that a person notices.
-pub(super) const SLOW: Duration = Duration::from_secs(1);
-
 /// A server that keeps its callers waiting is left alone for 60 times as long, so that all waits
 /// together take a sixtieth of the time at most; and the longest such rest.
 const REST_FOR_WAIT: u32 = 60;
-const SLOW_MAX: Duration = Duration::from_secs(300);
+const SILENT_MAX: Duration = Duration::from_secs(300);
 
 /// How long the server is left alone, where a spool takes what comes.
 #[derive(Debug, Default)]
@@ -35,19 +32,16 @@ impl Rest {
     }
 
     /// Begins a rest at the moment `now`, twice as long as the one before, and in proportion to
-    /// what was `waited` in vain.
-    pub(super) fn begin(&mut self, now: Duration, waited: Duration) {
-        let is_slow = waited >= SLOW;
-        if self.is_early(now) && !is_slow {
+    /// what was `waited` in vain for a server that said nothing.
+    pub(super) fn begin(&mut self, now: Duration, waited: Option<Duration>) {
+        if self.is_early(now) && waited.is_none() {
             return;
         }
         self.last = (self.last * 2).clamp(FIRST, MAX);
-        let rest = match is_slow {
-            true => (waited * REST_FOR_WAIT).min(SLOW_MAX).max(self.last),
-            false => self.last,
-        };
+        let rest = waited.map(|waited| (waited * REST_FOR_WAIT).min(SILENT_MAX));
+        let rest = rest.map_or(self.last, |rest| rest.max(self.last));
         self.until = Some(now + rest);
-        self.silent_until = is_slow.then_some(now + rest.min(MAX));
+        self.silent_until = waited.map(|_| now + rest.min(MAX));
     }
 }
 
@@ -61,11 +55,11 @@ mod tests {
         let mut now = Duration::ZERO;
         assert!(!rest.is_early(now));
         for seconds in [1, 2, 4, 8, 16, 30, 30] {
-            rest.begin(now, Duration::from_millis(1));
+            rest.begin(now, None);
             let length = Duration::from_secs(seconds);
             assert!(rest.is_early(now + length - Duration::from_millis(1)));
             assert!(!rest.is_silent(now), "it said at once that it is away");
-            rest.begin(now + Duration::from_millis(1), Duration::ZERO);
+            rest.begin(now + Duration::from_millis(1), None);
             now += length;
             assert!(!rest.is_early(now));
         }
@@ -74,10 +68,10 @@ mod tests {
     #[test]
     fn who_keeps_others_waiting_is_left_alone_for_longer() {
         let moment = Duration::from_millis(1);
-        for (waited, length, silence) in [(1, 60, 30), (4, 240, 30), (5, 300, 30), (600, 300, 30)] {
+        for (waited, length, silence) in [(0, 1, 1), (1, 60, 30), (5, 300, 30), (600, 300, 30)] {
             let mut rest = Rest::default();
             let now = Duration::from_secs(waited);
-            rest.begin(now, Duration::from_secs(waited));
+            rest.begin(now, Some(Duration::from_secs(waited)));
             let (length, silence) = (Duration::from_secs(length), Duration::from_secs(silence));
             assert!(rest.is_early(now + length - moment) && !rest.is_early(now + length));
             assert!(rest.is_silent(now + silence - moment) && !rest.is_silent(now + silence));
