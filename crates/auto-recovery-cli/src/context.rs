@@ -67,24 +67,6 @@ impl Context {
         })
     }
 
-    /// Makes sure that the store is no server's: what is kept beside a store is on that machine.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] if it is.
-    #[cfg(feature = "serve")]
-    pub(crate) fn check_own_store(&self, instead: &str) -> Result<()> {
-        #[cfg(feature = "remote")]
-        if let crate::settings::StoreUrl::Remote(address) = &self.settings.store.value {
-            let text = format!("{address} keeps that on its own machine: {instead}");
-            return Err(auto_recovery::Error::new(
-                auto_recovery::ErrorKind::InvalidInput,
-                text,
-            ));
-        }
-        let _only_there = instead;
-        Ok(())
-    }
-
     /// What is watched for and who is told; `link` is the address of the server.
     ///
     /// # Errors

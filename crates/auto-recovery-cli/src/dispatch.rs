@@ -39,6 +39,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             let (request, flags) = RunRequest::split(*args);
             Context::new(&global, flags, &environment, printer, Mistakes::Refused)
                 .and_then(|context| {
+                    commands::check_encryption(&context)?;
                     context.tell_left_out();
                     commands::run(context, request)
                 })
@@ -50,17 +51,19 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
             context.tell_left_out();
             Ok(commands::plan(&context, &request)?)
         }
-        #[cfg(feature = "serve")]
-        Command::Serve(args) => {
-            let (flags, mistakes) = (Layer::default(), Mistakes::RefusedOfUser);
-            let context = Context::new(&global, flags, &environment, printer, mistakes)?;
-            context.tell_broken();
-            Ok(commands::serve(context, args)?)
-        }
         mut command => {
             let mistakes = mistakes_for(&command);
             let flags = flags_of(&mut command);
             let context = Context::new(&global, flags, &environment, printer, mistakes)?;
+            commands::check_store(&command, &context.settings.store.value)?;
+            #[cfg(feature = "serve")]
+            if let Command::Serve(args) = command {
+                context.tell_broken();
+                return Ok(commands::serve(context, args)?);
+            }
+            if matches!(command, Command::Log) {
+                commands::check_encryption(&context)?;
+            }
             let is_counted_anew = changes_counts(&command);
             let exit = dispatch(&context, command)?;
             if is_counted_anew {

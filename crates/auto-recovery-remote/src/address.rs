@@ -70,6 +70,15 @@ impl Address {
         format!("{scheme}://{}", self.authority)
     }
 
+    /// The same, a relative path to certificates meant from `directory`.
+    #[must_use]
+    pub fn below(self, directory: &Path) -> Self {
+        Self {
+            root: self.root.map(|root| directory.join(root)),
+            ..self
+        }
+    }
+
     /// Its host and port, as they are written.
     pub fn place(&self) -> &str {
         &self.authority

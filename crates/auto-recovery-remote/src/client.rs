@@ -1,6 +1,6 @@
 //! Asking a server, and what its refusals are to callers.
 
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,27 +8,30 @@ use std::time::Duration;
 use auto_recovery::files::{Links, read_small};
 use auto_recovery::host::{Host, Wait};
 use auto_recovery::{Error, ErrorKind, Result};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rustls::crypto::ring;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use ureq::http::Response;
+use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
-use ureq::{Agent, Body};
 
 use crate::address::Address;
+use crate::exchange::{Answer, Failure, Question, Sent, ask};
+use crate::failure::{PROBLEM, garbled, is_nothing, refusal, strange};
 use crate::options::RemoteOptions;
 
 /// The largest answer that is read whole, and the largest file of certificates.
-const ANSWER_BYTES_MAX: u64 = 256 * 1024 * 1024;
+const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 const ROOT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// What is sent is compressed from this size on.
+const COMPRESSED_BYTES_MIN: usize = 1024;
 
 /// A stream that says nothing for longer than this is over: a sign of life comes every 15 seconds.
 const SILENCE: Duration = Duration::from_secs(40);
 
-/// How often a server that has no place just now is asked again, and the longest wait that it can
-/// ask for.
+/// How often a server that has no place just now is asked, within the time that an answer may take.
 const BUSY_TRIES_MAX: u32 = 4;
-const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Connections are not used again after this long: servers close those that are idle for longer.
 const IDLE: Duration = Duration::from_secs(2);
@@ -36,25 +39,28 @@ const IDLE: Duration = Duration::from_secs(2);
 /// Connections that are kept for the next question.
 const IDLE_MAX: usize = 4;
 
+const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
+
+/// How long an answer may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// As long as a recovery waits: there is another way.
+    Write,
+    /// As long as somebody waits who wants to know it.
+    Read,
+}
 
 /// A server that is asked.
 pub(crate) struct Client {
     agent: Agent,
     /// For what is not asked again: it uses no connection that may be closing.
     once: Agent,
-    pub(crate) address: Address,
+    pub(crate) address: Arc<Address>,
     bearer: String,
+    write_timeout: Duration,
+    read_timeout: Duration,
     pub(crate) host: Arc<dyn Host>,
-}
-
-/// A problem as the server tells it.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Problem {
-    #[serde(rename = "type")]
-    kind: String,
-    detail: String,
 }
 
 /// An answer: there is something, or nothing of that name.
@@ -95,8 +101,9 @@ impl Client {
                 .http_status_as_error(false)
                 .user_agent(concat!("recover/", env!("CARGO_PKG_VERSION")))
                 .timeout_connect(Some(options.connect_timeout))
-                .timeout_recv_response(Some(options.answer_timeout))
-                .timeout_send_body(Some(options.answer_timeout))
+                .timeout_recv_response(Some(options.read_timeout.max(options.write_timeout)))
+                .timeout_per_read(Some(SILENCE))
+                .timeout_per_write(Some(SILENCE))
                 .max_idle_age(IDLE)
                 .max_idle_connections(idle)
                 .max_idle_connections_per_host(idle)
@@ -107,16 +114,18 @@ impl Client {
             agent: agent(IDLE_MAX),
             once: agent(0),
             bearer: format!("Bearer {token}"),
-            address,
+            write_timeout: options.write_timeout,
+            read_timeout: options.read_timeout,
+            address: Arc::new(address),
             host,
         })
     }
 
     /// The JSON at `path`.
-    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Found<T>> {
-        match self.ask(&|| self.request(path, "application/json", None))? {
+    pub(crate) fn get<T: DeserializeOwned>(&self, path: &str, limit: Limit) -> Result<Found<T>> {
+        match self.ask(&self.question(path, JSON, None), limit)? {
             Found::Nothing => Ok(Found::Nothing),
-            Found::This(response) => self.json(response).map(Found::This),
+            Found::This(answer) => self.json(answer).map(Found::This),
         }
     }
 
@@ -124,205 +133,157 @@ impl Client {
     pub(crate) fn lines(
         &self,
         path: &str,
+        limit: Limit,
         take: &mut dyn FnMut(&[u8]) -> Result<Line>,
     ) -> Result<()> {
-        let response = match self.ask(&|| self.request(path, NDJSON, None))? {
-            Found::This(response) => response,
-            Found::Nothing => return Err(self.wrong("it has no such list")),
+        let mut answer = match self.ask(&self.question(path, NDJSON, None), limit)? {
+            Found::This(answer) => answer,
+            Found::Nothing => return Err(self.garbled("it has no such list")),
         };
-        let mut reader = BufReader::new(response.into_body().into_reader());
         let mut line = Vec::new();
-        loop {
-            line.clear();
-            let read = reader.read_until(b'\n', &mut line);
-            let read = read.map_err(|error| self.lost("read its answer", error))?;
-            if read == 0 {
-                let text = format!("the answer of {} was cut off", self.address);
-                return Err(Error::new(ErrorKind::Unreachable, text));
-            }
+        while answer
+            .next_line(&mut line)
+            .map_err(|why| self.failed(why))?
+        {
             if take(&line)? == Line::Last {
                 // Whoever reads to the end can use the connection again.
-                let _rest = std::io::copy(&mut reader.take(1), &mut std::io::sink());
+                let _rest = answer.next_line(&mut line);
                 return Ok(());
             }
         }
+        Err(self.garbled("it was cut off"))
     }
 
     /// The answer to `body` at `path`, which is asked once: JSON.
     pub(crate) fn post<T: DeserializeOwned>(&self, path: &str, body: &str) -> Result<Found<T>> {
-        let asked = self
-            .once
-            .post(self.url(path))
-            .header("Authorization", &self.bearer)
-            .header("Content-Type", "application/json")
-            .send(body.as_bytes());
-        match self.judge(asked.map_err(|error| self.failed(error))?)? {
+        let question = self.question(path, JSON, Some((JSON, body.as_bytes())));
+        let (address, host) = (&self.address, &self.host);
+        let asked = ask(&self.once, question, address, host, self.read_timeout);
+        match self.judge(asked.map_err(|why| self.failed(why))?, JSON)? {
             Found::Nothing => Ok(Found::Nothing),
-            Found::This(response) => self.json(response).map(Found::This),
+            Found::This(answer) => self.json(answer).map(Found::This),
         }
     }
 
     /// The answer to the lines `body` at `path`: a line for each.
     pub(crate) fn post_lines(&self, path: &str, body: &[u8]) -> Result<Vec<u8>> {
-        match self.ask(&|| self.request(path, NDJSON, Some((NDJSON, body))))? {
-            Found::This(response) => self.whole(response),
-            Found::Nothing => Err(self.wrong("it takes no batch: it is older than this release")),
+        let question = self.question(path, NDJSON, Some((NDJSON, body)));
+        match self.ask(&question, Limit::Write)? {
+            Found::This(answer) => self.whole(answer),
+            Found::Nothing => Err(self.older("it takes no batch")),
         }
     }
 
     /// The stream at `path`, which goes on until somebody ends it.
-    pub(crate) fn stream(&self, path: &str) -> Result<impl BufRead + Send + use<>> {
-        let asked = self
-            .agent
-            .get(self.url(path))
-            .header("Authorization", &self.bearer)
-            .header("Accept", NDJSON)
-            .config()
-            .timeout_per_read(Some(SILENCE))
-            .build()
-            .call();
-        let response = asked.map_err(|error| self.failed(error))?;
-        match self.judge(response)? {
-            Found::This(response) => Ok(BufReader::new(response.into_body().into_reader())),
-            Found::Nothing => Err(self.wrong("it has no stream")),
+    pub(crate) fn stream(&self, path: &str) -> Result<Answer> {
+        let question = self.question(path, NDJSON, None);
+        let (address, host) = (&self.address, &self.host);
+        let asked = ask(&self.agent, question, address, host, self.read_timeout);
+        match self.judge(asked.map_err(|why| self.failed(why))?, NDJSON)? {
+            Found::This(answer) => Ok(answer.live(SILENCE)),
+            Found::Nothing => Err(self.older("it has no stream")),
         }
     }
 
-    fn url(&self, path: &str) -> String {
-        self.address.base() + path
-    }
-
-    fn request(
+    fn question(
         &self,
         path: &str,
-        accept: &str,
-        body: Option<(&str, &[u8])>,
-    ) -> Result<Response<Body>, ureq::Error> {
-        match body {
-            None => self
-                .agent
-                .get(self.url(path))
-                .header("Authorization", &self.bearer)
-                .header("Accept", accept)
-                .call(),
-            Some((kind, body)) => self
-                .agent
-                .post(self.url(path))
-                .header("Authorization", &self.bearer)
-                .header("Accept", accept)
-                .header("Content-Type", kind)
-                .send(body),
+        accept: &'static str,
+        body: Option<(&'static str, &[u8])>,
+    ) -> Question {
+        Question {
+            url: self.address.base() + path,
+            bearer: self.bearer.clone(),
+            accept,
+            body: body.map(|(kind, bytes)| sent(kind, bytes)),
         }
     }
 
-    /// The answer to `request`, which is made again where the server has no place just now.
-    fn ask(
-        &self,
-        request: &dyn Fn() -> Result<Response<Body>, ureq::Error>,
-    ) -> Result<Found<Response<Body>>> {
-        for number in 1..BUSY_TRIES_MAX {
-            let response = match request() {
+    /// The answer to `question`, which is asked again where the server has no place just now.
+    fn ask(&self, question: &Question, limit: Limit) -> Result<Found<Answer>> {
+        let limit = match limit {
+            Limit::Write => self.write_timeout,
+            Limit::Read => self.read_timeout,
+        };
+        let until = self.host.monotonic() + limit;
+        let left = || until.saturating_sub(self.host.monotonic());
+        let (address, host) = (&self.address, &self.host);
+        let mut number = 0;
+        loop {
+            number += 1;
+            let answer = match ask(&self.agent, question.clone(), address, host, left()) {
                 // The server closed it just when it was used again.
-                Err(ureq::Error::Io(error)) if number == 1 && is_closed(&error) => continue,
-                asked => asked.map_err(|error| self.failed(error))?,
+                Err(why) if number == 1 && why.is_closed() => continue,
+                asked => asked.map_err(|why| self.failed(why))?,
             };
-            if response.status().as_u16() != 429 {
-                return self.judge(response);
-            }
-            let header = response.headers().get("retry-after");
-            let seconds = header.and_then(|value| value.to_str().ok()?.parse().ok());
-            let wait = Duration::from_secs(seconds.unwrap_or(1)).min(BUSY_WAIT_MAX);
-            if self.host.sleep(wait) == Wait::Interrupted {
-                break;
+            let wait = Duration::from_secs(answer.head.retry_after.unwrap_or(1));
+            let is_busy = answer.head.status == 429 && number < BUSY_TRIES_MAX && wait < left();
+            if !is_busy || self.host.sleep(wait) == Wait::Interrupted {
+                return self.judge(answer, question.accept);
             }
         }
-        self.judge(request().map_err(|error| self.failed(error))?)
     }
 
-    /// `response`, if it is an answer.
-    fn judge(&self, response: Response<Body>) -> Result<Found<Response<Body>>> {
-        let status = response.status().as_u16();
-        if status == 200 {
-            return Ok(Found::This(response));
+    /// `answer`, if it is one of the kind `accept`.
+    fn judge(&self, answer: Answer, accept: &str) -> Result<Found<Answer>> {
+        match (answer.head.status, &*answer.head.kind) {
+            (200, kind) if kind == accept => return Ok(Found::This(answer)),
+            (_, PROBLEM) => {}
+            _ => return Err(strange(&self.address, &answer.head)),
         }
-        let problem = self.whole(response).unwrap_or_default();
-        let problem: Problem = serde_json::from_slice(&problem).unwrap_or_default();
-        let kind = match status {
-            404 if problem.kind == "/errors/not_found" => return Ok(Found::Nothing),
-            400 | 404 | 405 | 413 | 421 | 422 => ErrorKind::InvalidInput,
-            401 | 403 | 409 => ErrorKind::Refused,
-            408 | 429 | 502 | 503 | 504 => ErrorKind::Unreachable,
-            507 => ErrorKind::NoSpace,
-            _ => ErrorKind::Io,
-        };
-        let says = match (status, &*problem.detail) {
-            (300..=399, _) => "it sends elsewhere: use the address it sends to".to_owned(),
-            (401, _) => "it does not know the token".to_owned(),
-            (421, _) => "it is not called that: start it with --public-url".to_owned(),
-            (_, "") => format!("it answers {status}"),
-            (_, detail) => detail.to_owned(),
-        };
-        let text = format!("{} refuses: {says}", self.address);
-        Err(Error::new(kind, text))
+        let head = answer.head.clone();
+        let text = self.whole(answer)?;
+        match is_nothing(&head, &text) {
+            true => Ok(Found::Nothing),
+            false => Err(refusal(&self.address, &head, &text)),
+        }
     }
 
-    fn whole(&self, response: Response<Body>) -> Result<Vec<u8>> {
-        let body = response.into_body().into_with_config();
-        body.limit(ANSWER_BYTES_MAX)
-            .read_to_vec()
-            .map_err(|error| self.failed(error))
+    fn whole(&self, answer: Answer) -> Result<Vec<u8>> {
+        let whole = answer.whole(ANSWER_BYTES_MAX);
+        whole.map_err(|why| self.failed(why))
     }
 
-    fn json<T: DeserializeOwned>(&self, response: Response<Body>) -> Result<T> {
-        let text = self.whole(response)?;
-        serde_json::from_slice(&text).map_err(|error| {
-            self.wrong("it is no server of this release")
-                .with_source(error)
-        })
+    fn json<T: DeserializeOwned>(&self, answer: Answer) -> Result<T> {
+        let text = self.whole(answer)?;
+        serde_json::from_slice(&text)
+            .map_err(|error| self.garbled("it is no answer").with_source(error))
     }
 
     /// That the server answers what it does not mean.
-    pub(crate) fn wrong(&self, why: &str) -> Error {
-        let text = format!("the answer of {} cannot be used: {why}", self.address);
+    pub(crate) fn garbled(&self, what: &str) -> Error {
+        garbled(&self.address, what)
+    }
+
+    /// That the server lacks what this release needs.
+    fn older(&self, what: &str) -> Error {
+        let text = format!(
+            "{} cannot be used: {what}; its `recover serve` is older than this release",
+            self.address
+        );
         Error::new(ErrorKind::InvalidInput, text)
     }
 
-    pub(crate) fn lost(&self, doing: &str, error: std::io::Error) -> Error {
-        let text = format!("{} was lost: {doing}", self.address);
-        Error::new(ErrorKind::Unreachable, text).with_source(error)
-    }
-
-    fn failed(&self, error: ureq::Error) -> Error {
-        let kind = match &error {
-            ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
-                ErrorKind::Refused
-            }
-            // A certificate that is not trusted comes as such.
-            ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                ErrorKind::Refused
-            }
-            ureq::Error::Http(_) | ureq::Error::BadUri(_) => ErrorKind::InvalidInput,
-            _ => ErrorKind::Unreachable,
-        };
-        let text = match kind {
-            ErrorKind::Refused => format!(
-                "{} cannot prove what it is: name its certificates by sslrootcert=FILE in the URL, \
-                 or SSL_CERT_FILE",
-                self.address
-            ),
-            _ => format!("cannot reach {}", self.address),
-        };
-        Error::new(kind, text).with_source(error)
+    fn failed(&self, why: Failure) -> Error {
+        why.of(&self.address)
     }
 }
 
-/// Whether a connection that was made ended.
-fn is_closed(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    matches!(
-        error.kind(),
-        BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof
-    )
+/// `bytes` as they are sent: compressed where that makes them less.
+fn sent(kind: &'static str, bytes: &[u8]) -> Sent {
+    let whole = |bytes: &[u8], is_gzip| Sent {
+        kind,
+        bytes: bytes.into(),
+        is_gzip,
+    };
+    if bytes.len() < COMPRESSED_BYTES_MIN {
+        return whole(bytes, false);
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    match encoder.write_all(bytes).and_then(|()| encoder.finish()) {
+        Ok(less) if less.len() < bytes.len() => whole(&less, true),
+        _ => whole(bytes, false),
+    }
 }
 
 /// Whether a line is the last.

@@ -1,6 +1,5 @@
 //! The live stream of a server: every event once, however often the connection is lost.
 
-use std::io::BufRead;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::address::Address;
 use crate::client::Client;
+use crate::exchange::Answer;
 use crate::options::RemoteOptions;
 
 /// The pause after the connection was lost, at first and at most.
@@ -74,7 +74,7 @@ pub struct Events {
     wanted: Wanted,
     /// The place behind which it goes on.
     cursor: Option<String>,
-    reader: Option<Box<dyn BufRead + Send>>,
+    answer: Option<Answer>,
     pause: Duration,
 }
 
@@ -98,7 +98,7 @@ impl Events {
             client,
             wanted,
             cursor: None,
-            reader: None,
+            answer: None,
             pause: FIRST_PAUSE,
         }
     }
@@ -114,9 +114,10 @@ impl Events {
             match self.read() {
                 Ok(event) => return Ok(Some(event)),
                 Err(error) if has_begun && error.kind() == ErrorKind::Unreachable => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(None),
                 Err(error) => return Err(error),
             }
-            self.reader = None;
+            self.answer = None;
             if self.client.host.sleep(self.pause) == Wait::Interrupted {
                 return Ok(None);
             }
@@ -125,22 +126,21 @@ impl Events {
     }
 
     fn read(&mut self) -> Result<Event> {
-        let reader = match &mut self.reader {
-            Some(reader) => reader,
-            none => none.insert(Box::new(
-                self.client
-                    .stream(&path(&self.wanted, self.cursor.as_deref()))?,
-            )),
+        let answer = match &mut self.answer {
+            Some(answer) => answer,
+            none => {
+                let path = path(&self.wanted, self.cursor.as_deref());
+                none.insert(self.client.stream(&path)?)
+            }
         };
         let mut line = Vec::new();
-        let read = reader.read_until(b'\n', &mut line);
-        let read = read.map_err(|error| self.client.lost("read its stream", error))?;
-        if read == 0 || !line.ends_with(b"\n") {
-            let ended = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-            return Err(self.client.lost("read its stream", ended));
+        let read = answer.next_line(&mut line);
+        read.map_err(|why| why.of(&self.client.address))?;
+        if !line.ends_with(b"\n") {
+            return Err(self.client.garbled("the stream was cut off"));
         }
         let event: Event = serde_json::from_slice(&line)
-            .map_err(|error| self.client.wrong("an event").with_source(error))?;
+            .map_err(|error| self.client.garbled("an event").with_source(error))?;
         self.pause = FIRST_PAUSE;
         // Rows from before a reader came have no say in where it goes on: the place comes first.
         let place = event.id.as_ref().or(event.at.as_ref());

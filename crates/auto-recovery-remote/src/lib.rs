@@ -9,9 +9,13 @@
 //! It is blocking, as the library is. Its token is never part of a URL, and it follows no redirect.
 
 mod address;
+mod certificate;
 mod client;
 mod events;
+mod exchange;
+mod failure;
 mod follow;
+mod head;
 mod options;
 mod outbox;
 mod read;

@@ -21,8 +21,11 @@ pub struct RemoteOptions {
     pub spool_bytes_max: u64,
     /// Longest time to connect.
     pub connect_timeout: Duration,
-    /// Longest time until an answer begins.
-    pub answer_timeout: Duration,
+    /// Longest time until the server has taken what is recorded, connecting included, or answers
+    /// what a recovery has to know before it begins.
+    pub write_timeout: Duration,
+    /// Longest time until the answer to any other question begins.
+    pub read_timeout: Duration,
     /// Called with events worth reporting. The store continues either way.
     pub on_notice: Option<OnNotice>,
 }
@@ -35,7 +38,8 @@ impl Default for RemoteOptions {
             spool: None,
             spool_bytes_max: SPOOL_BYTES_MAX,
             connect_timeout: Duration::from_secs(5),
-            answer_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(30),
             on_notice: None,
         }
     }

@@ -5,17 +5,14 @@
 //! record its text, by which the server knows what it has.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auto_recovery::audit::{AuditStore as _, JournalEvent, JournalLine, RecordedEntry, Recorder};
 use auto_recovery::host::{Host, Wait};
 use auto_recovery::mutex::lock;
-use auto_recovery::patience::over;
-use auto_recovery::spool::{Notice, OnNotice, Rest, Spool, Waiting};
-use auto_recovery::{Error, ErrorKind, Result};
+use auto_recovery::spool::{Absence, Notice, Spool, Waiting, is_silence};
+use auto_recovery::{ErrorKind, Result};
 use serde::Deserialize;
 
 use crate::client::Client;
@@ -44,21 +41,14 @@ pub(crate) enum Item {
 pub(crate) struct Outbox {
     pub(crate) client: Arc<Client>,
     pub(crate) recorder: Arc<Recorder>,
-    spool: Option<Spool>,
-    on_notice: Option<OnNotice>,
-    /// Whether something may wait in the spool.
-    may_wait: AtomicBool,
-    /// Whether readers were told what waits there.
-    is_waiting_told: AtomicBool,
-    rest: Mutex<Rest>,
+    pub(crate) absence: Absence,
     /// The highest number of each session that was seen.
     seen: Mutex<HashMap<String, u64>>,
 }
 
-/// The answer to a line.
+/// The answer to a line with an entry.
 #[derive(Deserialize)]
 struct Answer {
-    #[serde(default)]
     attempt_number: u64,
 }
 
@@ -68,23 +58,24 @@ impl Outbox {
         options: &RemoteOptions,
         recorder: Arc<Recorder>,
     ) -> Result<Self> {
-        let spool = options.spool.as_deref();
-        let bytes_max = options.spool_bytes_max;
-        let spool = spool.map(|dir| Spool::new(dir, bytes_max, Arc::clone(&recorder)));
+        let (dir, bytes_max) = (options.spool.as_deref(), options.spool_bytes_max);
+        let absence = Absence::new(dir, bytes_max, options.on_notice.clone(), &recorder)?;
         Ok(Self {
             client,
             recorder,
-            spool: spool.transpose()?,
-            on_notice: options.on_notice.clone(),
-            may_wait: AtomicBool::new(true),
-            is_waiting_told: AtomicBool::new(false),
-            rest: Mutex::default(),
+            absence,
             seen: Mutex::default(),
         })
     }
 
     pub(crate) fn spool(&self) -> Option<&Spool> {
-        self.spool.as_ref()
+        self.absence.spool()
+    }
+
+    /// Asks the server, and says what waits if it cannot be reached.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(&Client) -> Result<T>) -> Result<T> {
+        let asked = self.absence.ask(|| question(&self.client));
+        asked.map_err(|error| self.absence.with_waiting(error))
     }
 
     fn host(&self) -> &dyn Host {
@@ -94,29 +85,18 @@ impl Outbox {
     /// Records `items` with the server or, if that cannot be reached, in the spool, and gives them
     /// their numbers.
     pub(crate) fn write(&self, items: &mut [Item]) -> Result<()> {
-        let failed = match self.is_resting() {
-            true => {
-                let text = format!("cannot reach {}", self.client.address);
-                Error::new(ErrorKind::Unreachable, text)
-            }
-            false => match self.send_in_turn(items) {
+        let since = self.absence.moment();
+        let failed = match self.absence.resting() {
+            Some(away) => away,
+            None => match self.send_in_turn(items) {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             },
         };
-        let kind = failed.kind();
-        let waits = match kind {
-            ErrorKind::Unreachable | ErrorKind::Busy => true,
-            kind => over(self.host()) == Some(kind),
-        };
-        let Some(spool) = self.spool.as_ref().filter(|_| waits) else {
+        let Some(spool) = self.absence.met(&failed, since) else {
             return Err(failed);
         };
-        if kind == ErrorKind::Unreachable {
-            self.leave_alone(&failed, spool);
-        }
-        self.may_wait.store(true, Ordering::Release);
-        let seen = lock(&self.seen).clone();
+        let seen = self.seen_of(items);
         let mut waiting: Vec<Waiting<'_>> = items
             .iter_mut()
             .map(|item| match item {
@@ -132,9 +112,9 @@ impl Outbox {
 
     /// Sends `items`, first of all what waits in the spool.
     fn send_in_turn(&self, items: &mut [Item]) -> Result<()> {
-        if self.may_wait.load(Ordering::Acquire) {
+        if self.absence.may_wait() {
             self.deliver()?;
-            self.may_wait.store(false, Ordering::Release);
+            self.absence.is_delivered();
         }
         self.send(items)
     }
@@ -151,15 +131,17 @@ impl Outbox {
                 .filter(|line| !line.is_empty())
                 .collect();
             if answers.len() != now.len() {
-                return Err(self.client.wrong("it does not acknowledge each line"));
+                return Err(self.client.garbled("it does not acknowledge each line"));
             }
             let mut highest = HashMap::new();
             for (item, answer) in now.iter_mut().zip(answers) {
                 let Item::Entry(entry, _) = item else {
                     continue;
                 };
-                let answer: Answer = serde_json::from_slice(answer)
-                    .map_err(|error| self.client.wrong("an acknowledgement").with_source(error))?;
+                let answer: Answer = serde_json::from_slice(answer).map_err(|error| {
+                    let garbled = self.client.garbled("an acknowledgement");
+                    garbled.with_source(error)
+                })?;
                 entry.set_number(answer.attempt_number);
                 let session_id = entry.entry().session_id.clone();
                 let known: &mut u64 = highest.entry(session_id).or_default();
@@ -172,26 +154,33 @@ impl Outbox {
     }
 
     fn post(&self, body: &[u8]) -> Result<Vec<u8>> {
-        // Where there is a spool, nobody is kept waiting for a server that is not there.
-        let tries = if self.spool.is_some() { 1 } else { TRIES_MAX };
+        // Where there is a spool, nobody is kept waiting for a server that is not there; and
+        // nowhere twice for one that does not answer.
+        let tries = match self.spool() {
+            Some(_) => 1,
+            None => TRIES_MAX,
+        };
         let mut pause = FIRST_PAUSE;
-        for _ in 1..tries {
-            match self.client.post_lines("/api/v1/batch", body) {
-                Err(error) if error.kind() == ErrorKind::Unreachable => {}
-                answered => return answered.inspect(|_| self.is_back()),
-            }
-            if self.host().sleep(pause) == Wait::Interrupted {
-                break;
+        for number in 1.. {
+            let answered = self.client.post_lines("/api/v1/batch", body);
+            let may_pass = match &answered {
+                Ok(_) => {
+                    self.absence.is_back();
+                    false
+                }
+                Err(error) => error.kind() == ErrorKind::Unreachable && !is_silence(error),
+            };
+            if !may_pass || number == tries || self.host().sleep(pause) == Wait::Interrupted {
+                return answered;
             }
             pause *= 2;
         }
-        let answered = self.client.post_lines("/api/v1/batch", body);
-        answered.inspect(|_| self.is_back())
+        unreachable!("the last try returns")
     }
 
     /// Delivers what waits in the spool.
     fn deliver(&self) -> Result<()> {
-        let Some(spool) = &self.spool else {
+        let Some(spool) = self.spool() else {
             return Ok(());
         };
         if !spool.has_any()? {
@@ -205,7 +194,7 @@ impl Outbox {
             records += of_segment.1;
         }
         if entries + records > 0 {
-            self.tell(&Notice::Delivered { entries, records });
+            self.absence.tell(&Notice::Delivered { entries, records });
         }
         Ok(())
     }
@@ -247,7 +236,7 @@ impl Outbox {
             0 => spool.remove(name)?,
             damaged => {
                 let place = spool.set_aside(name)?;
-                self.tell(&Notice::SpoolDamaged { place, damaged });
+                self.absence.tell(&Notice::SpoolDamaged { place, damaged });
             }
         }
         Ok((entries, records))
@@ -271,6 +260,19 @@ impl Outbox {
         }
     }
 
+    /// The highest numbers that were seen of the sessions of `items`.
+    fn seen_of(&self, items: &[Item]) -> HashMap<String, u64> {
+        let seen = lock(&self.seen);
+        let sessions = items.iter().filter_map(|item| match item {
+            Item::Entry(entry, _) => Some(&entry.entry().session_id),
+            Item::Record(_) => None,
+        });
+        sessions
+            .filter_map(|id| seen.get_key_value(id))
+            .map(|(id, highest)| (id.clone(), *highest))
+            .collect()
+    }
+
     /// Forgets the number of a session that was removed.
     pub(crate) fn forget(&self, session_id: &str) {
         lock(&self.seen).remove(session_id);
@@ -278,48 +280,9 @@ impl Outbox {
 
     /// The highest number of a session as far as it is known here; `None` if nothing is kept here.
     pub(crate) fn highest_known(&self, session_id: &str) -> Option<u64> {
-        let spool = self.spool.as_ref()?;
+        let spool = self.spool()?;
         let seen = lock(&self.seen).get(session_id).copied().unwrap_or(0);
         Some(spool.highest(session_id).unwrap_or(0).max(seen))
-    }
-
-    /// Tells whoever reads what waits in the spool, and is not in what they read.
-    pub(crate) fn tell_waiting(&self) {
-        let Some(spool) = &self.spool else {
-            return;
-        };
-        if self.is_waiting_told.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let entries = spool.waiting();
-        if entries > 0 {
-            let spool = spool.dir().to_owned();
-            self.tell(&Notice::Waiting { entries, spool });
-        }
-    }
-
-    fn is_resting(&self) -> bool {
-        let is_early = lock(&self.rest).is_early(self.host().monotonic());
-        is_early && self.spool.as_ref().is_some_and(Spool::may_have_any)
-    }
-
-    fn leave_alone(&self, error: &Error, spool: &Spool) {
-        if lock(&self.rest).begin(self.host().monotonic()) {
-            self.tell(&Notice::Spooling {
-                reason: error.chain(),
-                spool: spool.dir().to_owned(),
-            });
-        }
-    }
-
-    fn is_back(&self) {
-        *lock(&self.rest) = Rest::default();
-    }
-
-    fn tell(&self, notice: &Notice) {
-        if let Some(on_notice) = &self.on_notice {
-            on_notice(notice);
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use auto_recovery::{Result, audit};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::client::{Client, Found, Line};
+use crate::client::{Client, Found, Limit, Line};
 
 /// The sessions of a page, at most as many as a server gives at once.
 pub(crate) const PAGE_MAX: usize = 1000;
@@ -93,21 +93,21 @@ pub(crate) fn sessions(
             asked.append_pair(name, &value);
         }
     }
-    let found = client.get::<Page>(&format!("/api/v1/sessions?{}", asked.finish()))?;
+    let found = client.get::<Page>(&format!("/api/v1/sessions?{}", asked.finish()), Limit::Read)?;
     let Found::This(Page {
         items,
         next,
         damage,
     }) = found
     else {
-        return Err(client.wrong("it has no list of sessions"));
+        return Err(client.garbled("it has no list of sessions"));
     };
     let next = next.map(|next| next.parse());
     Ok(SessionPage {
         sessions: items.into_iter().map(Whole::summary).collect(),
         next: next
             .transpose()
-            .map_err(|()| client.wrong("a place in a list"))?,
+            .map_err(|()| client.garbled("a place in a list"))?,
         damage,
     })
 }
@@ -130,12 +130,13 @@ struct OneOf<'l> {
 pub(crate) fn lines(
     client: &Client,
     path: &str,
+    limit: Limit,
     visit: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<Vec<Damage>> {
     let mut damage = Vec::new();
-    client.lines(path, &mut |line| {
+    client.lines(path, limit, &mut |line| {
         let line: OneOf<'_> = serde_json::from_slice(line)
-            .map_err(|error| client.wrong("a line of it").with_source(error))?;
+            .map_err(|error| client.garbled("a line of it").with_source(error))?;
         if let Some(text) = line.entry.or(line.record) {
             visit(text.get().as_bytes())?;
         }
@@ -187,8 +188,8 @@ pub(crate) fn aggregates(client: &Client, query: &AggregateQuery) -> Result<Aggr
         }
     }
     let path = format!("/api/v1/stats?{}", asked.finish());
-    let Found::This(sums) = client.get::<Sums>(&path)? else {
-        return Err(client.wrong("it has no sums"));
+    let Found::This(sums) = client.get::<Sums>(&path, Limit::Read)? else {
+        return Err(client.garbled("it has no sums"));
     };
     let groups = sums.groups.into_iter().map(|group| AggregateGroup {
         key: group.key,

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::address::Address;
-use crate::client::{Client, Found};
+use crate::client::{Client, Found, Limit};
 use crate::follow::RemoteFollower;
 use crate::options::RemoteOptions;
 use crate::outbox::{Item, Outbox};
@@ -57,6 +57,22 @@ impl RemoteStore {
         &self.outbox.client
     }
 
+    /// As [`AuditStore::read_trail`], within `limit`.
+    fn trail(
+        &self,
+        session_id: &str,
+        limit: Limit,
+        visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        let path = path_of(session_id, "/trail")?;
+        self.outbox.ask(|client| {
+            read::lines(client, &path, limit, &mut |raw| {
+                let stored = StoredEntry::read(raw);
+                visit(stored.map_err(|error| client.garbled("an entry").with_source(error))?)
+            })
+        })
+    }
+
     /// How many entries with the ids that callers gave to `entries` the server has, by session and
     /// id.
     fn there(&self, entries: &[NewEntry]) -> Result<HashMap<(String, String), u64>> {
@@ -66,7 +82,7 @@ impl RemoteStore {
         sessions.sort_unstable();
         sessions.dedup();
         for session in sessions {
-            self.read_trail(session, &mut |stored| {
+            self.trail(session, Limit::Write, &mut |stored| {
                 let key = (session.to_owned(), stored.entry_id().into_owned());
                 *there.entry(key).or_default() += 1;
                 Ok(())
@@ -123,7 +139,8 @@ impl AuditStore for RemoteStore {
     fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<()> {
         let action = |id: &str, action: &str, body: &Value| {
             let path = path_of(id, action)?;
-            match self.client().post::<Value>(&path, &body.to_string())? {
+            let post = || self.client().post::<Value>(&path, &body.to_string());
+            match self.outbox.absence.ask(post)? {
                 Found::This(_) => Ok(()),
                 Found::Nothing => {
                     let text = format!("there is no session {id}");
@@ -167,13 +184,16 @@ impl AuditStore for RemoteStore {
         after: Option<&SessionKey>,
         limit: usize,
     ) -> Result<SessionPage> {
-        let page = read::sessions(self.client(), query, after, limit)?;
-        self.outbox.tell_waiting();
+        let ask = |client: &Client| read::sessions(client, query, after, limit);
+        let page = self.outbox.ask(ask)?;
+        self.outbox.absence.tell_waiting();
         Ok(page)
     }
 
     fn is_known(&self, session_id: &str) -> Result<bool> {
-        match self.client().get::<Value>(&path_of(session_id, "")?) {
+        let path = path_of(session_id, "")?;
+        let ask = |client: &Client| client.get::<Value>(&path, Limit::Write);
+        match self.outbox.ask(ask) {
             Ok(Found::This(_)) => Ok(true),
             Ok(Found::Nothing) => Ok(false),
             Err(error) if error.kind() == ErrorKind::Unreachable => match self.outbox.spool() {
@@ -189,19 +209,14 @@ impl AuditStore for RemoteStore {
         session_id: &str,
         visit: &mut dyn FnMut(StoredEntry<'_>) -> Result<()>,
     ) -> Result<Vec<Damage>> {
-        let path = path_of(session_id, "/trail")?;
-        let client = self.client();
-        let damage = read::lines(client, &path, &mut |raw| {
-            let stored = StoredEntry::read(raw);
-            visit(stored.map_err(|error| client.wrong("an entry").with_source(error))?)
-        })?;
-        self.outbox.tell_waiting();
+        let damage = self.trail(session_id, Limit::Read, visit)?;
+        self.outbox.absence.tell_waiting();
         Ok(damage)
     }
 
     fn highest_attempt_number(&self, session_id: &str) -> Result<u64> {
         let mut highest = 0;
-        let read = self.read_trail(session_id, &mut |stored| {
+        let read = self.trail(session_id, Limit::Write, &mut |stored| {
             highest = stored.attempt_number().max(highest);
             Ok(())
         });
@@ -224,22 +239,24 @@ impl AuditStore for RemoteStore {
             path += "?session=";
             path.extend(form_urlencoded::byte_serialize(id.as_bytes()));
         }
-        read::lines(self.client(), &path, visit)
+        self.outbox
+            .ask(|client| read::lines(client, &path, Limit::Read, visit))
     }
 
     fn read_statistics(&self, session_id: &str) -> Result<(RecoveryStatistics, Vec<Damage>)> {
         let path = path_of(session_id, "/statistics")?;
-        let statistics = match self.client().get(&path)? {
+        let asked = self.outbox.ask(|client| client.get(&path, Limit::Read));
+        let statistics = match asked? {
             Found::This(statistics) => statistics,
             Found::Nothing => Accumulator::default().statistics(session_id, None),
         };
-        self.outbox.tell_waiting();
+        self.outbox.absence.tell_waiting();
         Ok((statistics, Vec::new()))
     }
 
     fn read_aggregate(&self, query: &AggregateQuery) -> Result<(Aggregates, Vec<Damage>)> {
-        let sums = read::aggregates(self.client(), query)?;
-        self.outbox.tell_waiting();
+        let sums = self.outbox.ask(|client| read::aggregates(client, query))?;
+        self.outbox.absence.tell_waiting();
         Ok((sums, Vec::new()))
     }
 
@@ -249,7 +266,8 @@ impl AuditStore for RemoteStore {
         }
         let path = path_of(session_id, "/clear")?;
         let body = json!({"session_id": session_id}).to_string();
-        match self.client().post::<Cleared>(&path, &body) {
+        let post = || self.client().post::<Cleared>(&path, &body);
+        match self.outbox.absence.ask(post) {
             Ok(Found::This(Cleared { entries })) => {
                 self.outbox.forget(session_id);
                 Ok(Removed::Gone { entries })

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::alerts::{Alerting, Watch};
 use crate::app::App;
 use crate::feed::{Database, Following, follow, new_feed_id};
-use crate::http::{self, Access, Tls, guard};
+use crate::http::{self, Access, Tls, compression, guard};
 use crate::leftovers::Leftovers;
 use crate::otlp::{Exporter, OtlpOptions};
 use crate::{api, routes};
@@ -235,5 +235,6 @@ pub fn router(server: &Server) -> Router {
         .fallback(api::nothing)
         .method_not_allowed_fallback(api::no_such_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard))
+        .layer(compression())
         .with_state(app)
 }

@@ -11,7 +11,7 @@ use crate::output::ColorChoice;
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// Where trails live: `jsonl:DIR`, `sqlite:FILE` or `postgres://USER@HOST/DATABASE`
+    /// Where trails live: `jsonl:DIR`, `sqlite:FILE`, `postgres://USER@HOST/DB`, `https://HOST`
     ///
     /// The default is the state directory: $RECOVER_STATE_DIR, else auto-recovery in
     /// $XDG_STATE_HOME (~/.local/state). Also RECOVER_STORE.

@@ -27,8 +27,6 @@ use crate::exit::Exit;
 use crate::identity;
 use crate::output::Printer;
 use crate::settings::OtlpSettings;
-#[cfg(feature = "remote")]
-use crate::settings::StoreUrl;
 
 /// The longest file with headers.
 const HEADERS_BYTES_MAX: u64 = 16 * 1024;
@@ -86,11 +84,6 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
     }
     let tls = tls_cert.zip(tls_key);
     let tls = tls.map(|(certificate, key)| TlsFiles { certificate, key });
-    #[cfg(feature = "remote")]
-    if let StoreUrl::Remote(address) = &context.settings.store.value {
-        let text = format!("{address} is a server already: start one where its store is");
-        return Err(Error::new(ErrorKind::InvalidInput, text));
-    }
     if !listen.ip().is_loopback() && !behind_proxy && tls.is_none() {
         let text = format!(
             "{listen} is reached by others and this server has no TLS: give it --tls-cert and \

@@ -23,7 +23,6 @@ struct TokenLine<'t> {
 /// # Errors
 /// If that cannot be done.
 pub(super) fn token(context: &Context, args: TokenArgs) -> Result<Exit> {
-    context.check_own_store("make tokens where that server runs")?;
     let state_dir = &context.settings.state_dir.value;
     let url = context.store()?.url();
     let tokens = Tokens::open(state_dir, &url, context.host.clone())?;

@@ -16,6 +16,10 @@ use crate::exit::Exit;
 use crate::hints;
 use crate::output::{Printer, Verbosity, counted, escape_text};
 
+/// What to do where trails are to go to a server.
+const NOT_TO_A_SERVER: &str =
+    "name the server's own store as TO, on its machine or where its database can be reached";
+
 /// What became of a file.
 #[derive(Serialize)]
 struct ImportedFile {
@@ -128,6 +132,8 @@ fn warn_of_secrets(secrets: &BTreeMap<String, u64>, file: &Path, printer: &Print
 pub(crate) fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
     let printer = &context.printer;
     let from = &*context.existing_store_at("FROM", &args.from)?;
+    let target = context.settings.store_at("TO", &args.to)?;
+    target.value.check_own("copy", NOT_TO_A_SERVER)?;
     let to = &*context.store_at("TO", &args.to)?;
     let bar = progress_bar(printer);
     let report = transfer::copy(from, to, &mut |copied| {

@@ -31,7 +31,8 @@ pub(crate) struct Environment {
     pub(crate) durability: Option<OsString>,
     /// RECOVER_TOKEN: what proves to a server who we are.
     pub(crate) token: Option<SecretText>,
-    /// SSL_CERT_FILE: the certificates that are trusted where a URL names none.
+    /// SSL_CERT_FILE: the certificates that are trusted where a URL names none; a relative path is
+    /// meant from the current directory.
     pub(crate) ssl_cert_file: Option<PathBuf>,
     /// NO_COLOR, CLICOLOR_FORCE and TERM: what is wished of colours.
     pub(crate) color: ColorWish,
@@ -89,7 +90,7 @@ impl Environment {
             config: variable("RECOVER_CONFIG").map(PathBuf::from),
             durability: variable("RECOVER_DURABILITY"),
             token: text("RECOVER_TOKEN").map(SecretText::new),
-            ssl_cert_file: absolute("SSL_CERT_FILE"),
+            ssl_cert_file: variable("SSL_CERT_FILE").map(PathBuf::from),
             color: ColorWish {
                 refused: variable("NO_COLOR").is_some(),
                 forced: variable("CLICOLOR_FORCE").is_some_and(|value| value != "0"),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::Durability;
+use auto_recovery::{Error, ErrorKind};
 
 #[cfg(feature = "remote")]
 use auto_recovery_remote::Address;
@@ -219,6 +220,35 @@ impl StoreUrl {
         }
     }
 
+    /// The server whose store it is, as it is shown, if it is one's.
+    pub(crate) fn server(&self) -> Option<String> {
+        match self {
+            Self::Jsonl(_) => None,
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => None,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+            #[cfg(feature = "remote")]
+            Self::Remote(address) => Some(address.to_string()),
+        }
+    }
+
+    /// Makes sure that whoever uses `command`, which needs the store itself, has it: it is no
+    /// server's. `instead` says what to do then.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if it is.
+    pub(crate) fn check_own(&self, command: &str, instead: &str) -> auto_recovery::Result<()> {
+        let Some(server) = self.server() else {
+            return Ok(());
+        };
+        let text = format!(
+            "`recover {command}` needs the store itself, and {server} gives nobody more than its \
+             API: {instead}"
+        );
+        Err(Error::new(ErrorKind::InvalidInput, text))
+    }
+
     /// The same, a relative path meant from `directory`.
     pub(crate) fn below(self, directory: &Path) -> Self {
         match self {
@@ -228,7 +258,7 @@ impl StoreUrl {
             #[cfg(feature = "postgres")]
             Self::Postgres(url) => Self::Postgres(url),
             #[cfg(feature = "remote")]
-            Self::Remote(address) => Self::Remote(address),
+            Self::Remote(address) => Self::Remote(address.below(directory)),
         }
     }
 }

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod away;
+mod compressed;
 mod contract;
 mod serving;
+mod strange;
 mod stream;
+mod tls;
+mod way;

@@ -1,7 +1,7 @@
 //! A store and a server over it, which can be ended and started again at the same address.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -14,7 +14,7 @@ use auto_recovery::interrupt::Interrupt;
 use auto_recovery::report::NothingKept;
 use auto_recovery::spool::Notice;
 use auto_recovery_remote::{Address, RemoteOptions, RemoteStore};
-use auto_recovery_server::{Scope, Server, ServerOptions, Tokens};
+use auto_recovery_server::{Scope, Server, ServerOptions, TlsFiles, Tokens};
 use auto_recovery_sql::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
@@ -29,6 +29,7 @@ pub(crate) struct Serving {
     dir: TempDir,
     running: Mutex<Option<Running>>,
     address: SocketAddr,
+    tls: Option<TlsFiles>,
     /// What the stores told.
     pub(crate) told: Arc<Mutex<Vec<String>>>,
 }
@@ -41,10 +42,16 @@ struct Running {
 impl Serving {
     /// A machine with an empty store, and a server over it.
     pub(crate) fn new() -> Self {
+        Self::with_tls(None)
+    }
+
+    /// The same; the server has these files, if there are some.
+    pub(crate) fn with_tls(tls: Option<TlsFiles>) -> Self {
         let mut serving = Self {
             dir: TempDir::new().unwrap(),
             running: Mutex::default(),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls,
             told: Arc::default(),
         };
         serving.address = serving.start();
@@ -68,6 +75,7 @@ impl Serving {
         let host = Arc::new(SystemHost::with_interrupt(Arc::clone(&interrupt)));
         let options = ServerOptions {
             state_dir: self.state(),
+            tls: self.tls.clone(),
             ..ServerOptions::default()
         };
         let store = self.own_for(Arc::clone(&host));
@@ -102,6 +110,11 @@ impl Serving {
         Address::parse(&format!("http://{}/", self.address)).unwrap()
     }
 
+    /// Where the server itself listens.
+    pub(crate) fn address_of_server(&self) -> SocketAddr {
+        self.address
+    }
+
     /// A new token for `scope`.
     pub(crate) fn token(&self, scope: Scope) -> String {
         let host = Arc::new(SystemHost::new());
@@ -117,6 +130,8 @@ impl Serving {
             token: self.token(scope),
             spool: Some(self.spool()),
             on_notice: Some(Arc::new(on_notice)),
+            // Nothing is slow here, however busy the machine is.
+            write_timeout: LONG,
             ..RemoteOptions::default()
         }
     }
@@ -129,6 +144,17 @@ impl Serving {
     pub(crate) fn remote_with(&self, options: &RemoteOptions) -> RemoteStore {
         let recorder = Recorder::new(Arc::new(SystemHost::new()));
         RemoteStore::open(self.address(), options, recorder).unwrap()
+    }
+
+    /// The store over TLS, whose certificate is to lead to one in `root`.
+    pub(crate) fn remote_over_tls(&self, root: Option<&Path>) -> RemoteStore {
+        let root = root.map_or(String::new(), |root| {
+            format!("?sslrootcert={}", root.display())
+        });
+        let address = Address::parse(&format!("https://{}/{root}", self.address)).unwrap();
+        let options = self.options(Scope::Write);
+        let recorder = Recorder::new(Arc::new(SystemHost::new()));
+        RemoteStore::open(address, &options, recorder).unwrap()
     }
 }
 

@@ -34,7 +34,8 @@ pub(crate) fn json(headers: &HeaderMap, text: String) -> Response {
         header::CACHE_CONTROL,
         HeaderValue::from_static("private, no-cache"),
     );
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
+    // A weak one: the same answer may be compressed or not.
+    if let Ok(tag) = HeaderValue::from_str(&format!("W/{tag}")) {
         headers.insert(header::ETAG, tag);
     }
     response

@@ -12,7 +12,7 @@ use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::{Error, ErrorKind, Result};
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -49,8 +49,12 @@ enum Item {
 
 /// Records the lines of the body in order, and acknowledges each once all are durable. If one has a
 /// mistake, nothing is recorded.
-pub(crate) async fn batch(State(app): State<Arc<App>>, body: Body) -> Result<Response, Problem> {
-    let bytes = read_lines(body).await?;
+pub(crate) async fn batch(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let bytes = read_lines(&headers, body).await?;
     let lines = bytes.split(|byte| *byte == b'\n');
     let lines = lines.filter(|line| !line.trim_ascii().is_empty());
     let mut items = Vec::new();

@@ -13,12 +13,12 @@ use auto_recovery::host::new_id;
 use auto_recovery::{Error, ErrorKind, Result};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Extension, RawQuery, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::app::App;
-use crate::http::{Caller, Problem, Query};
+use crate::http::{Caller, Problem, Query, decoded, too_large};
 
 /// The largest body, and the time that it may take.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -32,6 +32,7 @@ pub(crate) async fn ingest(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let mut query = Query::read(query.as_deref())?;
@@ -43,7 +44,7 @@ pub(crate) async fn ingest(
         ..SessionStarted::default()
     };
     query.end()?;
-    let bytes = read_lines(body).await?;
+    let bytes = read_lines(&headers, body).await?;
     let new_session = new_id("session");
     let lines: Vec<Line> = bytes
         .split(|byte| *byte == b'\n')
@@ -70,15 +71,16 @@ pub(crate) async fn ingest(
 ///
 /// # Errors
 /// If it is too large, or comes too slowly.
-pub(super) async fn read_lines(body: Body) -> Result<Bytes, Problem> {
+pub(super) async fn read_lines(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let Ok(read) = tokio::time::timeout(PATIENCE, to_bytes(body, BYTES_MAX)).await else {
         let text = "the lines came too slowly: send fewer at once";
         return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", text));
     };
-    read.map_err(|_| {
-        let text = format!("more than {BYTES_MAX} bytes, or not whole: send fewer lines at once");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text)
-    })
+    let bytes = read.map_err(|_| too_large(BYTES_MAX))?;
+    let headers = headers.clone();
+    let decoding = tokio::task::spawn_blocking(move || decoded(&headers, bytes, BYTES_MAX));
+    let decoded = decoding.await;
+    decoded.unwrap_or_else(|_| Err(Problem::invalid("the body cannot be decoded")))
 }
 
 /// An entry, or the mistake in a line.

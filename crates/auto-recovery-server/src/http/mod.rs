@@ -3,6 +3,7 @@
 mod accept;
 mod access;
 mod body;
+mod compress;
 mod guard;
 mod login;
 mod problem;
@@ -16,6 +17,7 @@ pub(crate) use accept::ended;
 pub use accept::serve;
 pub(crate) use access::{Access, Caller};
 pub(crate) use body::{Chunks, chunks};
+pub(crate) use compress::{compression, decoded, too_large};
 pub(crate) use guard::guard;
 pub(crate) use login::{leave, login, login_form};
 pub(crate) use problem::Problem;

@@ -8,6 +8,7 @@ mod api;
 mod batch;
 mod browser;
 mod client;
+mod compressed;
 mod connections;
 mod doors;
 mod events;

@@ -17,6 +17,10 @@ pub(super) fn explain(address: &Address, doing: &str, error: tokio_postgres::Err
         user,
         ..
     } = address;
+    if is_late(&error) {
+        let late = Error::new(ErrorKind::TimedOut, error.to_string());
+        return unreachable(address, doing).with_source(late);
+    }
     if is_loss(&error) {
         return unreachable(address, doing).with_source(error);
     }
@@ -102,9 +106,13 @@ fn is_loss(error: &tokio_postgres::Error) -> bool {
     }
     match io_cause(error) {
         Some(cause) => !is_of_tls(cause),
-        // It has no name of its own for a connection that took too long.
-        None => error.to_string().starts_with("timeout waiting for server"),
+        None => is_late(error),
     }
+}
+
+/// Whether the connection took too long, for which the driver has no name of its own.
+fn is_late(error: &tokio_postgres::Error) -> bool {
+    io_cause(error).is_none() && error.to_string().starts_with("timeout waiting for server")
 }
 
 /// Whether we and the server do not agree on who we are.

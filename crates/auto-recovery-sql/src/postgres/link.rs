@@ -26,6 +26,9 @@ use super::failure::unreachable;
 /// connection.
 const TURNS_WAITED: u32 = 4;
 
+/// How many of the hosts that a URL names may each take `connect_timeout`, handshake included.
+const HOSTS_WAITED: usize = 4;
+
 /// The way to a server.
 pub(super) struct Link {
     /// Taken out only when it is dropped.
@@ -164,8 +167,9 @@ impl Link {
         }
         pool.open += 1;
         drop(pool);
-        // Several addresses may have to be tried, and then there is the handshake.
-        let limit = self.connect_timeout * TURNS_WAITED;
+        // Several hosts may have to be tried.
+        let hosts = self.address.config.get_hosts().len();
+        let limit = self.connect_timeout * hosts.clamp(1, HOSTS_WAITED) as u32;
         let opening = Connection::open(&self.address, self.durability, self.statement_timeout);
         match self.run("connect", limit, opening) {
             Ok(connection) => Ok(Lease::new(self, connection)),

@@ -56,10 +56,14 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::integer, \
 /// The oldest server that has all that the tables use: 14.
 const SERVER_VERSION_MIN: i32 = 140_000;
 
-/// Brings the tables to the version of this release.
-pub(super) async fn ensure(address: &Address, connection: &Connection) -> Result<()> {
+/// Brings the tables to the version of this release. `is_there` says whether there are any.
+pub(super) async fn ensure(
+    address: &Address,
+    connection: &Connection,
+    is_there: bool,
+) -> Result<()> {
     let current = MIGRATIONS.len() as i32;
-    if version(address, connection).await? == current {
+    if is_there && known_version(address, connection).await? == current {
         return Ok(());
     }
     let failed = |error| explain(address, "create the tables of the audit trail", error);
@@ -111,15 +115,20 @@ async fn check_server(address: &Address, connection: &Connection) -> Result<()> 
     Ok(())
 }
 
-/// The version of the tables; 0 for none.
-async fn version(address: &Address, connection: &Connection) -> Result<i32> {
+/// Whether there are tables. It waits for nobody: not for whoever changes them just now, either.
+pub(super) async fn is_there(address: &Address, connection: &Connection) -> Result<bool> {
     let failed = |error| explain(address, "look at the tables of the audit trail", error);
     let rows = connection.rows(IS_THERE, &[]).await.map_err(failed)?;
     let is_there = rows.first().map(|row| get(row, 0)).transpose()?;
-    if is_there != Some(true) {
-        return Ok(0);
+    Ok(is_there == Some(true))
+}
+
+/// The version of the tables; 0 for none.
+async fn version(address: &Address, connection: &Connection) -> Result<i32> {
+    match is_there(address, connection).await? {
+        true => known_version(address, connection).await,
+        false => Ok(0),
     }
-    known_version(address, connection).await
 }
 
 /// The version of existing tables. Within an open transaction it stays the same: a migration waits

@@ -19,7 +19,7 @@ pub struct PostgresOptions {
     pub spool: Option<PathBuf>,
     /// Largest size of the spool, in bytes.
     pub spool_bytes_max: u64,
-    /// Longest time to connect.
+    /// Longest time to connect to a host, handshake included.
     pub connect_timeout: Duration,
     /// Longest time of one write, waits for others that write to the same session included.
     pub write_timeout: Duration,
@@ -38,7 +38,7 @@ impl Default for PostgresOptions {
             spool: None,
             spool_bytes_max: SPOOL_BYTES_MAX,
             connect_timeout: Duration::from_secs(5),
-            write_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(600),
             connections_max: 8,
             on_notice: None,

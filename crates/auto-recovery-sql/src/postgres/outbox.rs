@@ -1,19 +1,17 @@
 //! What becomes of writes: they go to the server or, while there is none, to the spool, and from
 //! there to the server in their turn.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auto_recovery::audit::{Recorder, Removal, Removed};
 use auto_recovery::host::Wait;
-use auto_recovery::patience::over;
-use auto_recovery::spool::{Notice, Rest, Spool};
-use auto_recovery::wording::counted;
+use auto_recovery::spool::{Absence, Spool, is_silence};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::deliver::Delivered;
-use super::failure::{is_conflict, unreachable};
+use super::failure::is_conflict;
 use super::group::Group;
 use super::link::Lease;
 use super::options::PostgresOptions;
@@ -23,7 +21,6 @@ use super::seen::Seen;
 use super::server::Server;
 use super::write::Failed;
 use super::{deliver, remove};
-use auto_recovery::mutex::lock;
 
 /// How often a write is tried before it is given up or kept in the spool.
 const TRIES_MAX: u32 = 4;
@@ -34,14 +31,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The way of a store's writes.
 pub(super) struct Outbox {
     pub server: Arc<Server>,
-    spool: Option<Spool>,
+    pub absence: Absence,
     /// Whether entries of removed trails may be left by somebody who died.
     may_be_left: AtomicBool,
-    /// Whether something may wait in the spool.
-    may_wait: AtomicBool,
-    /// Whether readers were told what waits there.
-    is_waiting_told: AtomicBool,
-    rest: Mutex<Rest>,
     seen: Seen,
 }
 
@@ -58,50 +50,55 @@ impl Outbox {
         options: PostgresOptions,
         recorder: Arc<Recorder>,
     ) -> Result<Self> {
-        let spool = options.spool.clone();
-        let spool_bytes_max = options.spool_bytes_max;
-        let server = Server::new(url, options, Arc::clone(&recorder))?;
-        let spool = spool.map(|dir| Spool::new(&dir, spool_bytes_max, recorder));
+        let (dir, bytes_max) = (options.spool.clone(), options.spool_bytes_max);
+        let absence = Absence::new(
+            dir.as_deref(),
+            bytes_max,
+            options.on_notice.clone(),
+            &recorder,
+        )?;
+        let server = Server::new(url, options, recorder)?;
         Ok(Self {
             server: Arc::new(server),
-            spool: spool.transpose()?,
+            absence,
             may_be_left: AtomicBool::new(true),
-            may_wait: AtomicBool::new(true),
-            is_waiting_told: AtomicBool::new(false),
-            rest: Mutex::default(),
             seen: Seen::default(),
         })
     }
 
     /// Where entries are kept that the server did not take, if that is wanted.
     pub(super) fn spool(&self) -> Option<&Spool> {
-        self.spool.as_ref()
+        self.absence.spool()
     }
 
     /// Asks the server, and says so if it cannot be reached.
     pub(super) fn ask<T>(&self, question: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
-        let asked = self.connection_soon().and_then(|lease| {
-            let answer = question(&Reader {
-                server: &self.server,
-                lease: &lease,
-            })?;
-            lease.give_back();
-            Ok(answer)
-        });
-        asked.map_err(|error| self.with_waiting(error))
+        let asked = self.absence.ask(|| self.ask_anyway(question));
+        asked.map_err(|error| self.absence.with_waiting(error))
+    }
+
+    /// The same, also if somebody waited in vain a moment ago.
+    fn ask_anyway<T>(&self, question: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
+        let lease = self.connection_soon()?;
+        let answer = question(&Reader {
+            server: &self.server,
+            lease: &lease,
+        })?;
+        lease.give_back();
+        Ok(answer)
     }
 
     /// A connection, also if the server is just being started.
     fn connection_soon(&self) -> Result<Lease> {
         let mut pause = FIRST_PAUSE;
         // Who was not there a moment ago is not waited for.
-        let tries = match self.is_resting() {
-            true => 1,
-            false => TRIES_MAX,
+        let tries = match self.absence.resting() {
+            Some(_) => 1,
+            None => TRIES_MAX,
         };
         for _ in 1..tries {
             match self.server.connection() {
-                Err(error) if error.kind() == ErrorKind::Unreachable => {}
+                Err(error) if error.kind() == ErrorKind::Unreachable && !is_silence(&error) => {}
                 connected => return connected,
             }
             if self.server.host.sleep(pause) == Wait::Interrupted {
@@ -112,47 +109,19 @@ impl Outbox {
         self.server.connection()
     }
 
-    /// `error`, saying what waits in the spool if that is why it may matter.
-    fn with_waiting(&self, error: Error) -> Error {
-        let (ErrorKind::Unreachable, Some(spool)) = (error.kind(), &self.spool) else {
-            return error;
-        };
-        let waiting = spool.waiting();
-        if waiting == 0 {
-            return error.context("read the audit trail");
-        }
-        let text = format!(
-            "read the audit trail: {} {} in {} until the server is back",
-            counted(waiting, "entry"),
-            if waiting == 1 { "waits" } else { "wait" },
-            spool.dir().display()
-        );
-        error.context(text)
-    }
-
     /// Writes `group` to the server or, if that cannot be reached, to the spool.
     pub(super) fn write(&self, group: &mut Group) -> Result<()> {
-        let failed = match self.is_resting() {
-            true => unreachable(&self.server.address, "write").into(),
-            false => match self.write_to_server(group, true) {
+        let since = self.absence.moment();
+        let failed = match self.absence.resting() {
+            Some(away) => away.into(),
+            None => match self.write_to_server(group, true) {
                 Ok(()) => return Ok(()),
                 Err(failed) => failed,
             },
         };
-        let kind = failed.error.kind();
-        let waits = match kind {
-            ErrorKind::Unreachable | ErrorKind::Busy => true,
-            kind => over(&*self.server.host) == Some(kind),
-        };
-        let Some(spool) = self.spool.as_ref().filter(|_| waits) else {
+        let Some(spool) = self.absence.met(&failed.error, since) else {
             return Err(failed.error);
         };
-        // Busy is what others deliver, or write: it is waited for in the spool too, and so is what
-        // the user no longer waits for.
-        if kind == ErrorKind::Unreachable {
-            self.leave_alone(&failed.error, spool);
-        }
-        self.may_wait.store(true, Ordering::Release);
         let seen = self.seen.of(group);
         let note = failed.probe.map(|probe| serde_json::to_vec(&probe));
         let note = note.transpose().expect("numbers and texts");
@@ -180,9 +149,10 @@ impl Outbox {
             };
             let is_lost = failed.error.kind() == ErrorKind::Unreachable;
             probe = failed.probe.or(probe);
-            // Where there is a spool, nobody is kept waiting for a server that is not there.
+            // Where there is a spool, nobody is kept waiting for a server that is not there; and
+            // nowhere twice for one that does not answer.
             let may_pass = match is_lost {
-                true => was_connected || self.spool.is_none(),
+                true => (was_connected || self.spool().is_none()) && !is_silence(&failed.error),
                 false => is_conflict(&failed.error),
             };
             if !may_pass || tries == TRIES_MAX || self.server.host.sleep(pause) == Wait::Interrupted
@@ -208,7 +178,6 @@ impl Outbox {
             was_connected: false,
         };
         let lease = self.server.connection().map_err(unconnected)?;
-        self.is_back();
         let mut attempt = || -> Result<(), Failed> {
             let (link, limit) = (lease.link(), self.server.options.write_timeout);
             if let Some(asked) = probe.take() {
@@ -237,7 +206,10 @@ impl Outbox {
         match &attempted {
             Err(failed) if failed.error.kind() == ErrorKind::Unreachable => drop(lease),
             Err(_) => self.server.take_back(lease),
-            Ok(()) => lease.give_back(),
+            Ok(()) => {
+                self.absence.is_back();
+                lease.give_back();
+            }
         }
         attempted.map_err(|failed| NotWritten {
             failed,
@@ -246,21 +218,24 @@ impl Outbox {
     }
 
     fn deliver_first(&self, lease: &Lease) -> Result<()> {
-        if !self.may_wait.load(Ordering::Acquire) {
+        if !self.absence.may_wait() {
             return Ok(());
         }
-        if let Some(spool) = &self.spool {
+        if let Some(spool) = self.spool() {
             deliver::deliver(&self.server, &self.seen, spool, lease)?;
         }
-        self.may_wait.store(false, Ordering::Release);
+        self.absence.is_delivered();
         Ok(())
     }
 
     /// Delivers what waits in the spool, and returns how much that was.
     pub(super) fn deliver(&self) -> Result<Delivered> {
-        match &self.spool {
+        match self.spool() {
             Some(spool) => {
-                self.ask(|reader| deliver::deliver(&self.server, &self.seen, spool, reader.lease))
+                let delivered = self.ask_anyway(|reader| {
+                    deliver::deliver(&self.server, &self.seen, spool, reader.lease)
+                });
+                delivered.map_err(|error| self.absence.with_waiting(error))
             }
             None => Ok(Delivered::default()),
         }
@@ -278,47 +253,11 @@ impl Outbox {
         })
     }
 
-    /// Tells whoever reads what waits in the spool, and is not in what they read.
-    pub(super) fn tell_waiting(&self) {
-        let Some(spool) = &self.spool else {
-            return;
-        };
-        if self.is_waiting_told.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let entries = spool.waiting();
-        if entries > 0 {
-            let spool = spool.dir().to_owned();
-            self.server.tell(&Notice::Waiting { entries, spool });
-        }
-    }
-
     /// The highest number of a session as far as it is known here; `None` if nothing is kept here.
     pub(super) fn highest_known(&self, session_id: &str) -> Option<u64> {
-        let spool = self.spool.as_ref()?;
+        let spool = self.spool()?;
         let seen = self.seen.highest(session_id);
         let waiting = spool.highest(session_id).ok();
         Some(seen.max(waiting).unwrap_or(0))
-    }
-
-    /// Whether the server could not be reached a moment ago, and is left alone. If nothing waits
-    /// any more, somebody else has reached it.
-    fn is_resting(&self) -> bool {
-        let is_early = lock(&self.rest).is_early(self.server.host.monotonic());
-        is_early && self.spool.as_ref().is_some_and(Spool::may_have_any)
-    }
-
-    /// Leaves the server alone for a while.
-    fn leave_alone(&self, error: &Error, spool: &Spool) {
-        if lock(&self.rest).begin(self.server.host.monotonic()) {
-            self.server.tell(&Notice::Spooling {
-                reason: error.chain(),
-                spool: spool.dir().to_owned(),
-            });
-        }
-    }
-
-    fn is_back(&self) {
-        *lock(&self.rest) = Rest::default();
     }
 }

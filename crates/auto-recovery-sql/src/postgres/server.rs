@@ -77,9 +77,12 @@ impl Server {
     pub(super) fn connection(&self) -> Result<Lease> {
         let lease = self.link()?.connection()?;
         if !self.is_migrated.load(Ordering::Acquire) {
-            let limit = self.options.read_timeout;
-            let ensured = migrate::ensure(&self.address, &lease);
-            lease.link().run("look at the tables", limit, ensured)?;
+            let (link, doing) = (lease.link(), "look at the tables");
+            let looked = migrate::is_there(&self.address, &lease);
+            let is_there = link.run(doing, self.options.write_timeout, looked)?;
+            // Tables that are made or changed may take their time.
+            let ensured = migrate::ensure(&self.address, &lease, is_there);
+            link.run(doing, self.options.read_timeout, ensured)?;
             self.is_migrated.store(true, Ordering::Release);
         }
         Ok(lease)

@@ -66,7 +66,7 @@ impl PostgresStore {
     fn reading<T>(&self, read: impl FnOnce(&Reader<'_>) -> Result<T>) -> Result<T> {
         let given = self.outbox.ask(read)?;
         // Where the server cannot be reached, the error says it.
-        self.outbox.tell_waiting();
+        self.outbox.absence.tell_waiting();
         Ok(given)
     }
 }

@@ -29,6 +29,8 @@ mod postgres_seals;
 #[cfg(feature = "postgres")]
 mod postgres_server;
 #[cfg(feature = "postgres")]
+mod postgres_silent;
+#[cfg(feature = "postgres")]
 mod postgres_spool;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod seal_crowd;

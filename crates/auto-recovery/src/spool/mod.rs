@@ -4,10 +4,11 @@
 //! It knows no server: the store sends what waits, and finds out what became of a write whose
 //! answer was lost.
 
+mod absence;
 mod notice;
 mod rest;
 mod segments;
 
+pub use absence::{Absence, is_silence};
 pub use notice::{Notice, OnNotice, SPOOL_BYTES_MAX};
-pub use rest::Rest;
 pub use segments::{Spool, Waiting};
