@@ -7,6 +7,7 @@ mod actions;
 mod alerts;
 mod answer;
 mod batch;
+mod body_lines;
 mod document;
 mod export;
 mod failures;
