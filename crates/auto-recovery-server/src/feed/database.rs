@@ -3,7 +3,7 @@
 //! Rows and the positions up to which the store was read are written in one transaction, so that a
 //! server that is killed goes on where its rows end.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use auto_recovery::files::{self, Purpose};
 use auto_recovery::host::Host;
 use auto_recovery::mutex::lock;
-use auto_recovery::patience::Holder;
+use auto_recovery::patience::Alone;
 use auto_recovery::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
@@ -71,7 +71,7 @@ pub(crate) struct Database {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
     /// Held as long as this server lives; whoever works beside it has none.
-    _lock: Option<File>,
+    _lock: Option<Alone>,
 }
 
 impl Database {
@@ -81,7 +81,8 @@ impl Database {
     /// [`ErrorKind::Busy`] if another server has it; otherwise if it cannot be used.
     pub(crate) fn open(state_dir: &Path, url: &str, new_id: &str) -> Result<Self> {
         let place = place_of(state_dir, url)?;
-        let held = hold(&place.with_extension("lock"), url)?;
+        let doing = format!("{url} is served");
+        let held = Alone::take(&place.with_extension("lock"), &doing)?;
         Self::at(place.with_extension("sqlite"), url, new_id, Some(held))
     }
 
@@ -94,7 +95,7 @@ impl Database {
         Self::at(place.with_extension("sqlite"), url, new_id, None)
     }
 
-    fn at(path: PathBuf, url: &str, new_id: &str, held: Option<File>) -> Result<Self> {
+    fn at(path: PathBuf, url: &str, new_id: &str, held: Option<Alone>) -> Result<Self> {
         files::open_own(&path, OpenOptions::new().write(true).create(true))
             .map_err(|error| Error::io("open", &path, error))?;
         let failed = |error| failed("open the feed", &path, error);
@@ -251,27 +252,6 @@ pub(crate) fn beside(state_dir: &Path, url: &str) -> Result<Option<Connection>> 
 pub(crate) fn dir_of(state_dir: &Path, url: &str, of: &str) -> PathBuf {
     let name = format!("{}.{of}", name_of(url));
     state_dir.join("server").join(name)
-}
-
-/// Takes the file at `path`, which says that a server has the store at `url`.
-fn hold(path: &Path, url: &str) -> Result<File> {
-    let opened = files::open_own(path, OpenOptions::new().write(true).create(true));
-    let file = opened.map_err(|error| Error::io("open", path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::Error(error)) => Err(Error::io("lock", path, error)),
-        Err(TryLockError::WouldBlock) => {
-            let metadata = file
-                .metadata()
-                .map_err(|error| Error::io("look at", path, error))?;
-            let who = match Holder::of(&[metadata]) {
-                Some(holder) => holder.to_string(),
-                None => "another process".to_owned(),
-            };
-            let text = format!("{url} is served already, by {who}: one server a store");
-            Err(Error::new(ErrorKind::Busy, text))
-        }
-    }
 }
 
 fn failed(doing: &str, path: &Path, error: rusqlite::Error) -> Error {
