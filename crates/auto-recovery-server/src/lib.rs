@@ -22,6 +22,7 @@ mod outbound;
 mod pages;
 mod routes;
 mod server;
+mod threads;
 
 pub use alerts::{
     Alert, Alerting, Alerts, Channel, Check, Checked, Delivery, Destination, Fired, IncidentStory,

@@ -20,12 +20,17 @@ use crate::feed::{Database, Following, follow, new_feed_id};
 use crate::http::{self, Access, Tls, guard};
 use crate::leftovers::Leftovers;
 use crate::otlp::{Exporter, OtlpOptions};
+use crate::threads::Threads;
 use crate::{api, routes};
 
 /// Threads that answer. What blocks has threads of its own.
 const WORKERS: usize = 2;
 
-/// The time that threads which block have to end with the server.
+/// The time that threads have to end with the server, from when it is told to. Answers under way
+/// have a part of it.
+const END: Duration = Duration::from_millis(850);
+
+/// The time that answers which block have after that: a second in all.
 const LATE: Duration = Duration::from_millis(100);
 
 /// Streams at once, where nothing else is said.
@@ -174,28 +179,43 @@ impl Server {
         let address = listener.local_addr();
         let address = address.map_err(|error| failed("listen", error))?;
         on_listening(&self, address);
+        let threads = self.start_threads();
         let (router, is_over) = (router(&self), self.shutdown.subscribe());
-        // No receiver holds up the end of the server: this thread is not waited for.
-        if let Some(exporter) = self.exporter.take() {
-            std::thread::spawn(move || exporter.run());
-        }
         let tls = self.tls.clone();
         let connections_max = self.app.streams_max.saturating_add(CONNECTIONS_MAX);
         let following = &*self.app.following;
-        std::thread::scope(|scope| {
-            scope.spawn(|| follow(following));
-            if let Some(watch) = &self.watch {
-                scope.spawn(|| watch.run());
-            }
-            scope.spawn(|| {
-                while following.host.sleep(Duration::from_secs(3600)) == Wait::Elapsed {}
-                self.shutdown.send_replace(true);
-            });
-            runtime.block_on(http::serve(listener, tls, router, connections_max, is_over));
-            following.is_over.store(true, Ordering::SeqCst);
-            runtime.shutdown_timeout(LATE);
+        let over_at = runtime.block_on(async {
+            let serving = http::serve(listener, tls, router, connections_max, is_over.clone());
+            let over_at = async {
+                http::ended(is_over).await;
+                following.host.monotonic()
+            };
+            tokio::join!(over_at, serving).0
         });
+        following.is_over.store(true, Ordering::SeqCst);
+        let since = following.host.monotonic().saturating_sub(over_at);
+        threads.wait(END.saturating_sub(since));
+        runtime.shutdown_timeout(LATE);
         Ok(())
+    }
+
+    /// Starts what works beside those that answer.
+    fn start_threads(&mut self) -> Threads {
+        let threads = Threads::new();
+        let following = Arc::clone(&self.app.following);
+        threads.start(move || follow(&following));
+        if let Some(watch) = &self.watch {
+            watch.start(&threads);
+        }
+        if let Some(exporter) = self.exporter.take() {
+            threads.start(move || exporter.run());
+        }
+        let (host, shutdown) = (Arc::clone(&self.app.host), self.shutdown.clone());
+        threads.start(move || {
+            while host.sleep(Duration::from_secs(3600)) == Wait::Elapsed {}
+            shutdown.send_replace(true);
+        });
+        threads
     }
 }
 

@@ -10,6 +10,7 @@ mod browser;
 mod client;
 mod connections;
 mod doors;
+mod ending;
 mod events;
 mod failures;
 mod feed;
