@@ -26,8 +26,8 @@ mod threads;
 
 pub use alerts::{
     Alert, Alerting, Alerts, Channel, Check, Checked, Delivery, Destination, Fired, IncidentStory,
-    Label, QuietHours, Rule, Secret, Severity, Told, Try, WINDOW_MAX, beat, check, check_key,
-    replay,
+    Label, NewSilence, QuietHours, Rule, SILENCE_MAX, Secret, Severity, Silence, Told, Try,
+    WINDOW_MAX, beat, check, check_key, replay,
 };
 #[cfg(feature = "smtp")]
 pub use alerts::{Mail, MailTls};

@@ -154,6 +154,47 @@ fn a_silence_holds_back_and_an_acknowledgement_ends_an_escalation() {
 }
 
 #[test]
+fn a_silence_is_listed_and_ended_and_one_that_matches_nothing_is_refused() {
+    let machine = Machine::new();
+    let receiver = Receiver::start();
+    let rule = "[alert.person]\nrule = \"escalated\"\n";
+    machine.write(CONFIG, &config(&receiver.url(), rule));
+    let recording = Recording::of(&machine);
+    machine.recover(&["alerts", "check"]);
+    let silence = |what: &str| machine.recover(&["alerts", "silence", what, "--for", "1h"]);
+    for (what, says) in [
+        (
+            "projct=shop",
+            "there are rule, severity, heartbeat, destination, project",
+        ),
+        ("severity=high", "warning and critical"),
+        ("rule=persn", "there are person"),
+        ("shop", "write NAME=VALUE"),
+    ] {
+        let refused = silence(what);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
+    let made = silence("rule=person");
+    assert!(
+        made.stderr.contains("silence 1: nobody is told"),
+        "{}",
+        made.stderr
+    );
+    recording.session("s1", "shop", "refused", SessionOutcome::Escalated);
+    machine.recover(&["alerts", "check"]);
+    assert_eq!(receiver.count(), 0);
+    let listed = machine.recover(&["alerts", "silence", "list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed.stdout).expect("JSON");
+    assert_eq!(listed[0]["matchers"], serde_json::json!({"rule": "person"}));
+    let end = || machine.recover(&["alerts", "silence", "end", "1"]);
+    let (ended, again) = (end(), end());
+    assert_eq!((ended.code, again.code), (0, 1), "{}", again.stderr);
+    machine.recover(&["alerts", "check"]);
+    assert_eq!(receiver.count(), 1, "what still fires is told");
+}
+
+#[test]
 fn a_rule_that_makes_no_sense_is_refused_with_its_place() {
     let machine = Machine::new();
     for (rule, says) in [

@@ -19,6 +19,7 @@ mod once;
 mod queue;
 mod replay;
 mod sender;
+pub(crate) mod silences;
 mod tables;
 mod watch;
 
@@ -32,6 +33,7 @@ pub use config::{Mail, MailTls};
 pub use look::{Alert, Alerts, Delivery, IncidentStory, Told, Try};
 pub use once::{Checked, check};
 pub use replay::{Fired, replay};
+pub use silences::{NewSilence, SILENCE_MAX, Silence};
 
 pub(crate) use beats::beat_in;
 pub(crate) use look::{active, deliveries, stale};

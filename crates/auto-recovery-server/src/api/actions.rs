@@ -183,13 +183,13 @@ fn held_answer(session: &SessionSummary) -> Result<Response, Problem> {
     })))
 }
 
-fn answer(value: &serde_json::Value) -> Response {
+pub(super) fn answer(value: &serde_json::Value) -> Response {
     let kind = HeaderValue::from_static("application/json");
     ([(header::CONTENT_TYPE, kind)], format!("{value}\n")).into_response()
 }
 
 /// The JSON of `body`; `None` if there is nothing in it.
-async fn read_json<T: DeserializeOwned>(body: Body) -> Result<Option<T>, Problem> {
+pub(super) async fn read_json<T: DeserializeOwned>(body: Body) -> Result<Option<T>, Problem> {
     let bytes = read_small(body).await?;
     if bytes.trim_ascii().is_empty() {
         return Ok(None);

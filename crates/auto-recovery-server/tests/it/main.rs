@@ -23,6 +23,7 @@ mod past;
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod postgres_server;
 mod prometheus;
+mod silences;
 mod speed;
 mod tls;
 mod tokens;
