@@ -23,7 +23,7 @@ pub(crate) mod silences;
 mod tables;
 mod watch;
 
-pub use beats::beat;
+pub use beats::{beat, check_beat_name};
 pub use channel::check_key;
 pub use config::{
     Alerting, Channel, Check, Destination, Label, QuietHours, Rule, Secret, Severity, WINDOW_MAX,

@@ -1,5 +1,5 @@
-//! Words of people about alerts: silences, which keep matching incidents from being told for a time,
-//! and acknowledgements, which end the telling of one incident.
+//! Words of people about alerts: silences, which keep matching incidents from being told for a
+//! time, and acknowledgements, which end the telling of one incident.
 //!
 //! A silence that could match nothing is refused: whoever made it believes that it is quiet.
 
