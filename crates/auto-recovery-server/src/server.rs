@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::alerts::{Alerting, Watch};
 use crate::app::App;
-use crate::feed::{Database, Following, follow, new_feed_id};
+use crate::feed::{Database, Following, follow};
 use crate::http::{self, Access, Tls, guard};
 use crate::leftovers::Leftovers;
 use crate::otlp::{Exporter, OtlpOptions};
@@ -105,8 +105,8 @@ impl Server {
             return Err(Error::new(ErrorKind::InvalidInput, text));
         }
         let called = (names, is_https || tls.is_some());
-        let id = new_feed_id(&*host);
-        let feed = Arc::new(Database::open(&options.state_dir, &store.url(), &id)?);
+        let feed = Database::open(&options.state_dir, &store.url(), &*host)?;
+        let feed = Arc::new(feed);
         let token_file = options.token_file.as_deref();
         let following = Following::new(store, Arc::clone(&feed), Arc::clone(&host))?;
         let following = Arc::new(following);

@@ -87,6 +87,11 @@ fn look(context: &Context) -> Result<Exit> {
             .printer
             .note("a server decides and tells; this is what it says");
     }
+    for name in &checked.failing {
+        context.printer.warn(format_args!(
+            "{name} has not taken what it was sent: the next check sends it again"
+        ));
+    }
     let stale = opened(context)?.stale()?;
     print(context, &checked.alerts, &stale)?;
     let is_firing = checked.alerts.iter().any(|alert| alert.state == "firing");
