@@ -1,7 +1,7 @@
 //! The server as a whole: opened over a store, and run until it is told to end.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,6 +10,8 @@ use std::time::Duration;
 use auto_recovery::audit::AuditStore;
 use auto_recovery::host::{Host, Wait};
 use auto_recovery::{Error, ErrorKind, Result};
+use axum::http::Uri;
+use axum::http::uri::Authority;
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -231,21 +233,30 @@ fn watch_for(alerting: &Alerting, following: &Arc<Following>) -> Result<Option<A
 
 /// The name in `url`, and whether it is reached over TLS.
 fn public_name(url: &str) -> Result<(BTreeSet<String>, bool)> {
-    let (scheme, rest) = url.split_once("://").unwrap_or_default();
-    let authority = rest.split('/').next().unwrap_or_default();
-    let name = authority
-        .rsplit_once(':')
-        .map_or(authority, |(name, _)| name);
+    let uri: Option<Uri> = url.parse().ok();
+    let authority = uri.as_ref().and_then(Uri::authority);
+    let name = authority.map_or("", Authority::host);
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-    if !matches!(scheme, "http" | "https") || name.is_empty() || !name.chars().all(is_name) {
+    let bare = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let is_known = match bare {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !name.is_empty() && name.chars().all(is_name),
+    };
+    let scheme = uri.as_ref().and_then(Uri::scheme_str).unwrap_or_default();
+    let has_port = |authority: &Authority| {
+        // A user is none of an address that browsers open.
+        let rest = authority.as_str().strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || authority.port_u16().is_some())
+    };
+    if !matches!(scheme, "http" | "https") || !is_known || !authority.is_some_and(has_port) {
         let text =
             format!("{url:?} is no address of a server: write it like https://recover.example.org");
         return Err(Error::new(ErrorKind::InvalidInput, text));
     }
-    Ok((
-        BTreeSet::from([name.to_ascii_lowercase()]),
-        scheme == "https",
-    ))
+    let name = bare.unwrap_or(name).to_ascii_lowercase();
+    Ok((BTreeSet::from([name]), scheme == "https"))
 }
 
 /// All that `server` answers.
@@ -256,4 +267,37 @@ pub fn router(server: &Server) -> Router {
         .method_not_allowed_fallback(api::no_such_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard))
         .with_state(app)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_address_is_a_scheme_a_host_and_perhaps_a_port() {
+        for (url, name) in [
+            ("https://recover.example.org", Some("recover.example.org")),
+            (
+                "https://Recover.example.org:8443/",
+                Some("recover.example.org"),
+            ),
+            ("http://[::1]:4780", Some("::1")),
+            ("http://[2001:DB8::1]", Some("2001:db8::1")),
+            ("http://127.0.0.1:4780", Some("127.0.0.1")),
+            ("http://[::1", None),
+            ("http://[nonsense]", None),
+            ("http://::1:4780", None),
+            ("http://h:port", None),
+            ("http://h:99999", None),
+            ("http://user@h", None),
+            ("https://", None),
+            ("ftp://h", None),
+            ("h:4780", None),
+            ("https://a b", None),
+        ] {
+            let found = public_name(url).ok();
+            let found = found.and_then(|(names, _)| names.into_iter().next());
+            assert_eq!(found.as_deref(), name, "{url}");
+        }
+    }
 }

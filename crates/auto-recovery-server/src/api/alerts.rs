@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
@@ -18,7 +18,7 @@ use super::sessions::text;
 use crate::alerts::silences as said;
 use crate::alerts::{NewSilence, active, beat_in, deliveries, stale};
 use crate::app::App;
-use crate::http::{Caller, Problem};
+use crate::http::{Caller, Named, Problem};
 
 /// What is pending or fires, and the rules that cannot be worked out.
 pub(crate) async fn alerts(
@@ -45,7 +45,7 @@ pub(crate) async fn told(
 /// A name was heard of.
 pub(crate) async fn heartbeat(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Result<StatusCode, Problem> {
     let beaten = app.run(move |app| beat_in(&app.feed().beside("beats"), &name, &*app.host));
     beaten.await?;
@@ -99,7 +99,7 @@ pub(crate) async fn silence(
 /// `POST /api/v1/silences/{id}/end`.
 pub(crate) async fn end_silence(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Response, Problem> {
     let id = end_silence_of(&app, id).await?;
     Ok(answer(&object!({"id": id})))
@@ -133,7 +133,7 @@ struct Known {
 pub(crate) async fn acknowledge(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
     body: Body,
 ) -> Result<Response, Problem> {
     let Known { reason } = read_json(body).await?.unwrap_or_default();

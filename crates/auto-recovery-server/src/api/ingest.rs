@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted, session_id};
+use auto_recovery::audit::{
+    AuditStore, JournalEvent, NewEntry, Removal, SessionStarted, session_id,
+};
 use auto_recovery::entry::LogLine;
 use auto_recovery::host::new_id;
 use auto_recovery::{Error, ErrorKind, Result};
@@ -99,6 +101,10 @@ fn parse(line: &[u8], new_session: &str) -> Line {
         serde_json::from_value(Value::Object(object)).map_err(|error| error.to_string())?;
     let (mut entry, number_by_store) = line.into_entry(new_session)?;
     session_id::encode(&entry.session_id).map_err(|error| error.chain())?;
+    if matches!(&*entry.session_id, "." | "..") {
+        let why = "cannot be part of an address: browsers take it for a place";
+        return Err(format!("session id {:?} {why}", entry.session_id));
+    }
     entry.entry_id = id;
     Ok(NewEntry {
         entry,
@@ -125,12 +131,15 @@ fn record(store: &dyn AuditStore, told: Told, started: &SessionStarted) -> Resul
             }
         }
     }
-    for session in stored.unknown(&batch)? {
+    let begun = stored.unknown(&batch)?;
+    for session in &begun {
         let event = JournalEvent::SessionStarted(started.clone());
-        store.record(Some(&session), event)?;
+        store.record(Some(session), event)?;
     }
     if !batch.is_empty() {
-        for (place, one) in places.into_iter().zip(store.append(batch)?) {
+        let appended = store.append(batch);
+        let appended = appended.inspect_err(|_| forget(store, &begun, started))?;
+        for (place, one) in places.into_iter().zip(appended) {
             answers[place] = serde_json::to_value(&one).map_err(|error| {
                 Error::new(ErrorKind::Io, "write the answer").with_source(error)
             })?;
@@ -145,6 +154,22 @@ fn record(store: &dyn AuditStore, told: Told, started: &SessionStarted) -> Resul
         let _never_fails = writeln!(text, "{answer}");
     }
     Ok((text, told.mistakes == 0))
+}
+
+/// Removes those of `begun` that got no entry: nobody could tell what they are about. One that
+/// cannot be removed gets its entries when they are sent again.
+fn forget(store: &dyn AuditStore, begun: &[String], started: &SessionStarted) {
+    let by = started.user.clone().unwrap_or_default();
+    for session in begun {
+        let mut is_empty = true;
+        let read = store.read_trail(session, &mut |_| {
+            is_empty = false;
+            Ok(())
+        });
+        if is_empty && read.is_ok() {
+            let _stays = store.remove(session, &Removal::ClearedBy(by.clone()));
+        }
+    }
 }
 
 /// The entries that sessions have, to be compared with those that are sent.
@@ -217,7 +242,19 @@ impl<'s> Stored<'s> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use auto_recovery::audit::Recorder;
+    use auto_recovery::host::SystemHost;
+    use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
+    use auto_recovery::testing::{Effect, Fault, FaultyIo, Operation};
+
     use super::*;
+
+    fn store(dir: &Path, io: Arc<dyn FileIo>) -> JsonlStore {
+        let recorder = Recorder::new(Arc::new(SystemHost::new()));
+        JsonlStore::open_with_io(dir, JsonlOptions::default(), recorder, io).unwrap()
+    }
 
     #[test]
     fn the_first_mistakes_are_told_and_the_others_are_counted() {
@@ -229,14 +266,7 @@ mod tests {
         assert_eq!(told.mistakes, 30_000);
         assert_eq!(told.lines.len(), MISTAKES_MAX + 1);
         let dir = tempfile::tempdir().unwrap();
-        let host = Arc::new(auto_recovery::host::SystemHost::new());
-        let recorder = auto_recovery::audit::Recorder::new(host);
-        let store = auto_recovery::jsonl::JsonlStore::open(
-            dir.path(),
-            auto_recovery::jsonl::JsonlOptions::default(),
-            recorder,
-        );
-        let store = store.unwrap();
+        let store = store(dir.path(), Arc::new(SystemIo));
         let (text, is_whole) = record(&store, told, &SessionStarted::default()).unwrap();
         let answers: Vec<&str> = text.lines().collect();
         assert!(!is_whole);
@@ -253,5 +283,40 @@ mod tests {
         );
         assert!(answers[101].contains("\"more\":29900"), "{}", answers[101]);
         assert_eq!(store.statistics("s").unwrap().total_attempts, 1);
+    }
+
+    #[test]
+    fn a_disk_that_is_full_leaves_no_session_without_entries() {
+        let dir = tempfile::tempdir().unwrap();
+        let io = Arc::new(FaultyIo::new());
+        let store = store(dir.path(), Arc::<FaultyIo>::clone(&io));
+        let line = br#"{"session_id":"s","strategy":"fix","success":true,"error_type":"E"}"#;
+        // The first write is that the session begins, the second its first entry.
+        io.fail(Fault {
+            operation: Operation::Write,
+            nth: 1,
+            and_all_after: false,
+            errno: 28,
+            effect: Effect::None,
+        });
+        let told = Told::of(&[(1, &line[..])], "n");
+        let error = record(&store, told, &SessionStarted::default()).unwrap_err();
+        assert_eq!(
+            (error.kind(), io.hits()),
+            (ErrorKind::NoSpace, 1),
+            "{error}"
+        );
+        assert_eq!(store.sessions().unwrap().len(), 0);
+        let told = Told::of(&[(1, &line[..])], "n");
+        record(&store, told, &SessionStarted::default()).unwrap();
+        assert_eq!(store.statistics("s").unwrap().total_attempts, 1);
+        let told = Told::of(
+            &[(
+                1,
+                &br#"{"session_id":"..","strategy":"fix","success":true,"error_type":"E"}"#[..],
+            )],
+            "n",
+        );
+        assert_eq!(told.mistakes, 1);
     }
 }

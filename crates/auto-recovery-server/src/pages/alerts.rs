@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auto_recovery::escape::escape_text;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::response::Redirect;
 use maud::{Markup, html};
 use rusqlite::Connection;
@@ -14,7 +14,7 @@ use super::pieces;
 use crate::alerts::{Alert, Delivery, Silence, active, deliveries, silences, stale};
 use crate::api::{acknowledge_incident, end_silence_of};
 use crate::app::App;
-use crate::http::{Caller, Scope};
+use crate::http::{Caller, Named, Scope};
 
 /// What fires, what waits, and who was told.
 pub(crate) async fn alerts(
@@ -192,7 +192,7 @@ fn silence(of: &Silence, may_change: bool) -> Markup {
 /// Ends a silence, and shows those that are left.
 pub(crate) async fn end_silence(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Redirect, Wrong> {
     end_silence_of(&app, id).await?;
     Ok(Redirect::to("/alerts"))
@@ -202,7 +202,7 @@ pub(crate) async fn end_silence(
 pub(crate) async fn acknowledge(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Redirect, Wrong> {
     acknowledge_incident(&app, &caller, id, String::new()).await?;
     Ok(Redirect::to("/alerts"))

@@ -22,6 +22,7 @@ mod past;
 #[path = "../../../auto-recovery-sql/tests/it/postgres_server.rs"]
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod postgres_server;
+mod problems;
 mod prometheus;
 mod silences;
 mod speed;

@@ -25,6 +25,11 @@ fn escalated() -> Machine {
     };
     let store = machine.store();
     store.record(Some("s"), started("shop")).unwrap();
+    let failure = auto_recovery::Failure::new("ECONNREFUSED", "refused", "curl");
+    let detected = json!({"failure": failure, "category": "transient", "rule": "a test"});
+    let detected = serde_json::from_value(detected).unwrap();
+    let detected = JournalEvent::FailureDetected(Box::new(detected));
+    store.record(Some("s"), detected).unwrap();
     let finished = SessionFinished {
         outcome: SessionOutcome::Escalated,
         ..SessionFinished::default()
@@ -126,6 +131,8 @@ fn what_fires_is_acknowledged_by_a_program_or_by_a_form() {
         }
         std::thread::yield_now();
     };
+    let needs = || server.get("/").text().contains("Needs a person");
+    assert!(needs());
     let path = format!("POST /api/v1/alerts/{incident}/acknowledge");
     let long = format!("{{\"reason\":\"{}\"}}", "x".repeat(1001));
     assert_eq!(server.send(&path, &[], long.as_bytes()).status, 400);
@@ -137,6 +144,7 @@ fn what_fires_is_acknowledged_by_a_program_or_by_a_form() {
     );
     let known = server.send(&path, &[], b"{\"reason\":\"on it\"}").json();
     assert_eq!(known["incident"], *incident);
+    assert!(!needs(), "the overview says what alerts say");
     // An escalation is over with that.
     while !server.get("/api/v1/alerts").json()["items"]
         .as_array()
