@@ -12,6 +12,7 @@ mod config;
 mod decide;
 mod engine;
 mod facts;
+mod history;
 mod look;
 mod message;
 mod observe;

@@ -17,7 +17,7 @@ use super::message::{Incident, Message};
 use super::observe::ms;
 use super::queue::STORM_GROUP;
 use super::tables::{from_json, json};
-use crate::feed::Database;
+use crate::feed::{Database, count};
 use crate::outbound::Outbound;
 
 /// The waits before each further try, in seconds; the last one ends it.
@@ -257,11 +257,7 @@ impl Sender {
             "channel=\"{}\",result=\"{word}\"",
             self.destination.channel.as_str()
         );
-        let mut count = connection.prepare_cached(
-            "INSERT INTO counter VALUES ('recover_notifications_total', ?, 1)
-             ON CONFLICT DO UPDATE SET value = value + 1",
-        )?;
-        count.execute([labels]).map(drop)
+        count(connection, "recover_notifications_total", &labels, 1.0)
     }
 
     fn note(&self, connection: &Connection, due: &Due, result: &str) -> rusqlite::Result<()> {

@@ -248,7 +248,10 @@ mod tests {
             list(&connection, at(101)).unwrap(),
             [second.clone(), first.clone()]
         );
-        assert_eq!(list(&connection, at(160)).unwrap(), [second.clone()]);
+        assert_eq!(
+            list(&connection, at(160)).unwrap(),
+            std::slice::from_ref(&second)
+        );
         assert!(!end(&connection, first.id, at(160)).unwrap(), "it was over");
         assert!(end(&connection, second.id, at(161)).unwrap());
         assert!(!end(&connection, second.id, at(161)).unwrap());
