@@ -22,16 +22,17 @@ mod outbound;
 mod pages;
 mod routes;
 mod server;
+mod threads;
 
 pub use alerts::{
     Alert, Alerting, Alerts, Channel, Check, Checked, Delivery, Destination, Fired, IncidentStory,
-    Label, QuietHours, Rule, Secret, Severity, Told, Try, WINDOW_MAX, beat, check, check_key,
-    replay,
+    Label, NewSilence, QuietHours, Rule, SILENCE_MAX, Secret, Severity, Silence, Told, Try,
+    WINDOW_MAX, beat, check, check_beat_name, check_key, replay,
 };
 #[cfg(feature = "smtp")]
 pub use alerts::{Mail, MailTls};
 pub use http::{Scope, Tls, TokenFacts, Tokens, serve};
 pub use leftovers::Leftovers;
 pub use otlp::OtlpOptions;
-pub use outbound::OutboundUrl;
+pub use outbound::{OutboundUrl, check_header};
 pub use server::{Server, ServerOptions, TlsFiles, router};

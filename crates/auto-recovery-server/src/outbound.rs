@@ -14,7 +14,7 @@ use auto_recovery::files::{Links, read_small};
 use auto_recovery::{Error, ErrorKind, Result};
 use rustls::crypto::ring;
 use ureq::config::Config;
-use ureq::http::{HeaderMap, Response, Uri, header};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue, Response, Uri, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, Body};
 
@@ -75,6 +75,36 @@ impl fmt::Display for OutboundUrl {
 impl fmt::Debug for OutboundUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "OutboundUrl({self})")
+    }
+}
+
+/// Makes sure that `name` and `value` can be a header of a request that is sent to a receiver.
+///
+/// # Errors
+/// What is wrong with it, without its value, which may be secret.
+pub fn check_header(name: &str, value: &str) -> Result<(), String> {
+    /// What the request itself says.
+    const OURS: [&str; 5] = [
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "transfer-encoding",
+    ];
+
+    let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
+        return Err(format!(
+            "{name:?} is no name of a header: write `Name: value`"
+        ));
+    };
+    if OURS.contains(&parsed.as_str()) {
+        return Err(format!(
+            "{parsed} is what every request has: take that line out"
+        ));
+    }
+    match value.is_empty() || HeaderValue::from_str(value).is_err() {
+        true => Err(format!("{parsed} has no value that a header can have")),
+        false => Ok(()),
     }
 }
 

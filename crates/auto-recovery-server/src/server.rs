@@ -1,7 +1,7 @@
 //! The server as a whole: opened over a store, and run until it is told to end.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,22 +10,29 @@ use std::time::Duration;
 use auto_recovery::audit::AuditStore;
 use auto_recovery::host::{Host, Wait};
 use auto_recovery::{Error, ErrorKind, Result};
+use axum::http::Uri;
+use axum::http::uri::Authority;
 use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::alerts::{Alerting, Watch};
 use crate::app::App;
-use crate::feed::{Database, Following, follow, new_feed_id};
+use crate::feed::{Database, Following, follow};
 use crate::http::{self, Access, Tls, compression, guard};
 use crate::leftovers::Leftovers;
 use crate::otlp::{Exporter, OtlpOptions};
+use crate::threads::Threads;
 use crate::{api, routes};
 
 /// Threads that answer. What blocks has threads of its own.
 const WORKERS: usize = 2;
 
-/// The time that threads which block have to end with the server.
+/// The time that threads have to end with the server, from when it is told to. Answers under way
+/// have a part of it.
+const END: Duration = Duration::from_millis(850);
+
+/// The time that answers which block have after that: a second in all.
 const LATE: Duration = Duration::from_millis(100);
 
 /// Streams at once, where nothing else is said.
@@ -100,8 +107,8 @@ impl Server {
             return Err(Error::new(ErrorKind::InvalidInput, text));
         }
         let called = (names, is_https || tls.is_some());
-        let id = new_feed_id(&*host);
-        let feed = Arc::new(Database::open(&options.state_dir, &store.url(), &id)?);
+        let feed = Database::open(&options.state_dir, &store.url(), &*host)?;
+        let feed = Arc::new(feed);
         let token_file = options.token_file.as_deref();
         let following = Following::new(store, Arc::clone(&feed), Arc::clone(&host))?;
         let following = Arc::new(following);
@@ -174,28 +181,43 @@ impl Server {
         let address = listener.local_addr();
         let address = address.map_err(|error| failed("listen", error))?;
         on_listening(&self, address);
+        let threads = self.start_threads();
         let (router, is_over) = (router(&self), self.shutdown.subscribe());
-        // No receiver holds up the end of the server: this thread is not waited for.
-        if let Some(exporter) = self.exporter.take() {
-            std::thread::spawn(move || exporter.run());
-        }
         let tls = self.tls.clone();
         let connections_max = self.app.streams_max.saturating_add(CONNECTIONS_MAX);
         let following = &*self.app.following;
-        std::thread::scope(|scope| {
-            scope.spawn(|| follow(following));
-            if let Some(watch) = &self.watch {
-                scope.spawn(|| watch.run());
-            }
-            scope.spawn(|| {
-                while following.host.sleep(Duration::from_secs(3600)) == Wait::Elapsed {}
-                self.shutdown.send_replace(true);
-            });
-            runtime.block_on(http::serve(listener, tls, router, connections_max, is_over));
-            following.is_over.store(true, Ordering::SeqCst);
-            runtime.shutdown_timeout(LATE);
+        let over_at = runtime.block_on(async {
+            let serving = http::serve(listener, tls, router, connections_max, is_over.clone());
+            let over_at = async {
+                http::ended(is_over).await;
+                following.host.monotonic()
+            };
+            tokio::join!(over_at, serving).0
         });
+        following.is_over.store(true, Ordering::SeqCst);
+        let since = following.host.monotonic().saturating_sub(over_at);
+        threads.wait(END.saturating_sub(since));
+        runtime.shutdown_timeout(LATE);
         Ok(())
+    }
+
+    /// Starts what works beside those that answer.
+    fn start_threads(&mut self) -> Threads {
+        let threads = Threads::new();
+        let following = Arc::clone(&self.app.following);
+        threads.start(move || follow(&following));
+        if let Some(watch) = &self.watch {
+            watch.start(&threads);
+        }
+        if let Some(exporter) = self.exporter.take() {
+            threads.start(move || exporter.run());
+        }
+        let (host, shutdown) = (Arc::clone(&self.app.host), self.shutdown.clone());
+        threads.start(move || {
+            while host.sleep(Duration::from_secs(3600)) == Wait::Elapsed {}
+            shutdown.send_replace(true);
+        });
+        threads
     }
 }
 
@@ -211,21 +233,30 @@ fn watch_for(alerting: &Alerting, following: &Arc<Following>) -> Result<Option<A
 
 /// The name in `url`, and whether it is reached over TLS.
 fn public_name(url: &str) -> Result<(BTreeSet<String>, bool)> {
-    let (scheme, rest) = url.split_once("://").unwrap_or_default();
-    let authority = rest.split('/').next().unwrap_or_default();
-    let name = authority
-        .rsplit_once(':')
-        .map_or(authority, |(name, _)| name);
+    let uri: Option<Uri> = url.parse().ok();
+    let authority = uri.as_ref().and_then(Uri::authority);
+    let name = authority.map_or("", Authority::host);
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-    if !matches!(scheme, "http" | "https") || name.is_empty() || !name.chars().all(is_name) {
+    let bare = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let is_known = match bare {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !name.is_empty() && name.chars().all(is_name),
+    };
+    let scheme = uri.as_ref().and_then(Uri::scheme_str).unwrap_or_default();
+    let has_port = |authority: &Authority| {
+        // A user is none of an address that browsers open.
+        let rest = authority.as_str().strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || authority.port_u16().is_some())
+    };
+    if !matches!(scheme, "http" | "https") || !is_known || !authority.is_some_and(has_port) {
         let text =
             format!("{url:?} is no address of a server: write it like https://recover.example.org");
         return Err(Error::new(ErrorKind::InvalidInput, text));
     }
-    Ok((
-        BTreeSet::from([name.to_ascii_lowercase()]),
-        scheme == "https",
-    ))
+    let name = bare.unwrap_or(name).to_ascii_lowercase();
+    Ok((BTreeSet::from([name]), scheme == "https"))
 }
 
 /// All that `server` answers.
@@ -237,4 +268,37 @@ pub fn router(server: &Server) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard))
         .layer(compression())
         .with_state(app)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_address_is_a_scheme_a_host_and_perhaps_a_port() {
+        for (url, name) in [
+            ("https://recover.example.org", Some("recover.example.org")),
+            (
+                "https://Recover.example.org:8443/",
+                Some("recover.example.org"),
+            ),
+            ("http://[::1]:4780", Some("::1")),
+            ("http://[2001:DB8::1]", Some("2001:db8::1")),
+            ("http://127.0.0.1:4780", Some("127.0.0.1")),
+            ("http://[::1", None),
+            ("http://[nonsense]", None),
+            ("http://::1:4780", None),
+            ("http://h:port", None),
+            ("http://h:99999", None),
+            ("http://user@h", None),
+            ("https://", None),
+            ("ftp://h", None),
+            ("h:4780", None),
+            ("https://a b", None),
+        ] {
+            let found = public_name(url).ok();
+            let found = found.and_then(|(names, _)| names.into_iter().next());
+            assert_eq!(found.as_deref(), name, "{url}");
+        }
+    }
 }

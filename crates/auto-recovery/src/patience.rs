@@ -5,6 +5,7 @@
 //! What has to be waited for once that has come, so that the tree is put back and the record
 //! written, gets a moment more. A person is told what is waited for after two seconds.
 
+mod alone;
 mod holder;
 
 use std::fs::File;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, Wait};
 
+pub use self::alone::Alone;
 pub use self::holder::Holder;
 
 /// What others hold for a moment only is asked for after pauses that double from the first to the

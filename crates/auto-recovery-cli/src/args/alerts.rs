@@ -18,6 +18,15 @@ Rules and destinations stand in your own config.toml: [alert.NAME] and [notify.N
 
 Exit codes: 0; 1 something fires (`check`), or nothing is found; 2 usage; 125.";
 
+const SILENCE_EXAMPLES: &str = "\
+Examples:
+  recover alerts silence project=shop --for 2h --reason 'moving house'
+  recover alerts silence rule=outage severity=critical --for 30m   both must match
+  recover alerts silence list
+  recover alerts silence end 3
+
+Names: rule, severity, project, host, error_type, failure_kind, heartbeat, destination.";
+
 /// Look at what is watched for, and decide who is told
 #[derive(Args, Debug)]
 #[command(after_long_help = ALERTS_EXAMPLES)]
@@ -51,20 +60,8 @@ pub(crate) enum AlertsCommand {
         #[arg(long, value_name = "TEXT", default_value = "")]
         reason: String,
     },
-    /// Tell nobody about incidents that match, for a time
-    Silence {
-        /// What it must have: rule=NAME, severity=critical, project=NAME, host=NAME
-        #[arg(value_name = "NAME=VALUE", required = true)]
-        matchers: Vec<String>,
-
-        /// How long
-        #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
-        duration: Duration,
-
-        /// Why, for others
-        #[arg(long, value_name = "TEXT", default_value = "")]
-        reason: String,
-    },
+    /// Tell nobody about incidents that match, for a time; list and end such silences
+    Silence(SilenceArgs),
     /// Say what a rule would have fired for in the past; nobody is told
     Test {
         /// The rule, as [alert.RULE] names it
@@ -74,6 +71,43 @@ pub(crate) enum AlertsCommand {
         /// From when on: 30d ago, or a time
         #[arg(long, value_name = "WHEN", default_value = "30d")]
         since: String,
+    },
+}
+
+/// Tell nobody about incidents that match, for a time; list and end such silences
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = SILENCE_EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+pub(crate) struct SilenceArgs {
+    #[command(subcommand)]
+    pub(crate) what: Option<SilenceCommand>,
+
+    /// What an incident must have: rule=NAME, severity=critical, project=NAME, host=NAME
+    #[arg(value_name = "NAME=VALUE", required = true)]
+    pub(crate) matchers: Vec<String>,
+
+    /// How long
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, required = true)]
+    pub(crate) duration: Option<Duration>,
+
+    /// Why, for others
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) reason: String,
+}
+
+/// What to do with silences.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SilenceCommand {
+    /// List those that hold, with what they match, their end, their maker and the reason
+    List,
+    /// End one: what still fires is told
+    End {
+        /// The silence, as the list shows it
+        #[arg(value_name = "SILENCE")]
+        silence: i64,
     },
 }
 

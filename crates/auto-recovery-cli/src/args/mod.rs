@@ -26,7 +26,7 @@ mod value;
 
 pub(crate) use advise::AdviseArgs;
 #[cfg(feature = "serve")]
-pub(crate) use alerts::{AlertsArgs, AlertsCommand, HeartbeatArgs};
+pub(crate) use alerts::{AlertsArgs, AlertsCommand, HeartbeatArgs, SilenceArgs, SilenceCommand};
 pub(crate) use global::GlobalArgs;
 pub(crate) use help::fitted;
 pub(crate) use inspect::{

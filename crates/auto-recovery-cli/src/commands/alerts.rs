@@ -1,5 +1,7 @@
 //! `recover alerts` and `recover heartbeat`.
 
+mod silences;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -31,20 +33,7 @@ pub(crate) fn alerts(context: &Context, args: AlertsArgs) -> Result<Exit> {
                 .note(format_args!("{id} is acknowledged: it is not told again"));
             Ok(Exit::OK)
         }
-        AlertsCommand::Silence {
-            matchers,
-            duration,
-            reason,
-        } => {
-            let matchers = read_matchers(&matchers)?;
-            let now = context.host.now();
-            let who = who(context);
-            opened(context)?.silence(&matchers, now + duration, (&reason, &who), now)?;
-            context
-                .printer
-                .note("nobody is told about incidents that match until that time has passed");
-            Ok(Exit::OK)
-        }
+        AlertsCommand::Silence(args) => silences::silence(context, args),
         AlertsCommand::Test { rule, since } => test(context, &rule, &since),
     }
 }
@@ -91,6 +80,11 @@ fn look(context: &Context) -> Result<Exit> {
         context
             .printer
             .note("a server decides and tells; this is what it says");
+    }
+    for name in &checked.failing {
+        context.printer.warn(format_args!(
+            "{name} has not taken what it was sent: the next check sends it again"
+        ));
     }
     let stale = opened(context)?.stale()?;
     print(context, &checked.alerts, &stale)?;
@@ -197,18 +191,6 @@ fn told(story: &IncidentStory) -> String {
         ));
     }
     text
-}
-
-fn read_matchers(texts: &[String]) -> Result<BTreeMap<String, String>> {
-    let pairs = texts.iter().map(|text| {
-        let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
-        pair.map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .ok_or_else(|| {
-                let what = format!("{text:?} matches nothing: write NAME=VALUE, like project=shop");
-                Error::new(ErrorKind::InvalidInput, what)
-            })
-    });
-    pairs.collect()
 }
 
 fn test(context: &Context, name: &str, since: &str) -> Result<Exit> {

@@ -15,7 +15,9 @@ use auto_recovery::process::Signals;
 use auto_recovery::report::Kept;
 use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, Result};
-use auto_recovery_server::{Leftovers, OtlpOptions, OutboundUrl, Server, ServerOptions, TlsFiles};
+use auto_recovery_server::{
+    Leftovers, OtlpOptions, OutboundUrl, Server, ServerOptions, TlsFiles, check_header,
+};
 
 use crate::args::{ServeArgs, ServeCommand};
 use crate::artifacts;
@@ -141,6 +143,10 @@ fn otlp(settings: &OtlpSettings) -> Result<Option<OtlpOptions>> {
         Error::new(ErrorKind::InvalidInput, text)
     };
     let url = OutboundUrl::parse(&endpoint.value).map_err(|why| refused("endpoint", &why))?;
+    if endpoint.value.contains(['?', '#']) {
+        let why = "has `?` or `#`: the paths of traces and logs are put behind it";
+        return Err(refused("endpoint", why));
+    }
     let text = match &settings.headers_file {
         Some(file) => read_small(&file.value, Links::Follow, HEADERS_BYTES_MAX)
             .map_err(|error| Error::io("read", &file.value, error))?,
@@ -155,7 +161,21 @@ fn otlp(settings: &OtlpSettings) -> Result<Option<OtlpOptions>> {
             let why = "has a line that is no header: write `Name: value`";
             return Err(refused("headers_file", why));
         };
-        headers.push((name.trim().to_owned(), value.trim().to_owned()));
+        let (name, value) = (name.trim(), value.trim());
+        let unusable = |why: String| {
+            refused(
+                "headers_file",
+                &format!("has a line that is no header: {why}"),
+            )
+        };
+        check_header(name, value).map_err(unusable)?;
+        headers.push((name.to_owned(), value.to_owned()));
+    }
+    if headers.is_empty() && settings.headers_file.is_some() {
+        return Err(refused(
+            "headers_file",
+            "has no header: write one, or take the key out",
+        ));
     }
     Ok(Some(OtlpOptions {
         endpoint: url,

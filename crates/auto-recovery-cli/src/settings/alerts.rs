@@ -9,10 +9,10 @@ use std::time::Duration;
 use auto_recovery::files::{Links, read_small};
 use auto_recovery::{Error, ErrorKind, Result};
 use auto_recovery_server::{
-    Alerting, Channel, Check, Destination, Label, OutboundUrl, QuietHours, Rule, Secret, Severity,
-    WINDOW_MAX, check_key,
+    Alerting, Channel, Destination, OutboundUrl, QuietHours, Rule, Secret, check_key,
 };
 
+use crate::settings::alert_rule::rule;
 use crate::settings::section::Section;
 use crate::settings::value::absolute_path;
 use crate::settings::{Origin, Setting, StrategyCommand};
@@ -20,8 +20,11 @@ use crate::settings::{Origin, Setting, StrategyCommand};
 /// The longest file with a secret.
 const SECRET_BYTES_MAX: u64 = 16 * 1024;
 
-/// How often what is critical is told again, unless the rule says otherwise.
-const REPEAT_CRITICAL: Duration = Duration::from_secs(4 * 60 * 60);
+/// The longest time that a transition may wait for others: what is told later helps nobody.
+const GATHER_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// The longest name of a rule or a destination, in characters.
+const NAME_CHARS_MAX: usize = 100;
 
 /// Everything about alerts.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -116,11 +119,12 @@ impl AlertSettings {
             settings.link = section.parsed("link", link)?;
             settings.watchdog = text(&mut section, "watchdog", "watchdog_file", &checked_url)?;
             settings.quiet_hours = section.parsed("quiet_hours", quiet_hours)?;
-            settings.gather = section.duration("gather")?;
+            settings.gather = section.duration_up_to("gather", GATHER_MAX)?;
             settings.storm = section.number("storm", 2)?;
             section.finish()?;
         }
         for (name, mut section) in root.tables("notify")? {
+            check_name(&name, &section)?;
             let way = way(&mut section)?;
             section.finish()?;
             let value = Notify { name, way };
@@ -133,6 +137,7 @@ impl AlertSettings {
             .map(|one| one.value.name.clone())
             .collect();
         for (name, section) in root.tables("alert")? {
+            check_name(&name, &section)?;
             let origin = section.origin();
             let value = rule(name, section, &known)?;
             settings.rules.push(Setting { value, origin });
@@ -231,13 +236,13 @@ impl Notify {
             Way::Ntfy(to, topic, token) => Channel::Ntfy {
                 url: url(to, origin)?,
                 topic: topic.clone(),
-                token: token.as_ref().map(Text::read).transpose()?.map(Secret),
+                token: secret(token.as_ref(), "token", origin)?,
             },
             Way::Command(argv) => Channel::Command { argv: argv.clone() },
             #[cfg(feature = "smtp")]
             Way::Mail(mail) => {
-                let password = mail.password.as_ref().map(Text::read).transpose()?;
-                let login = mail.user.clone().zip(password.map(Secret));
+                let password = secret(mail.password.as_ref(), "password", origin)?;
+                let login = mail.user.clone().zip(password);
                 Channel::Mail(auto_recovery_server::Mail {
                     host: mail.host.clone(),
                     port: mail.port,
@@ -269,7 +274,14 @@ fn keys(secrets: &[Text], origin: &Origin) -> Result<Vec<Secret>> {
             keys.push(key);
         }
     }
-    Ok(keys)
+    match keys.is_empty() && !secrets.is_empty() {
+        true => {
+            let why = "its file of secrets has none: write `whsec_…` there, or leave `secrets_file` \
+                       out to send without a signature";
+            Err(wrong(origin, why))
+        }
+        false => Ok(keys),
+    }
 }
 
 fn wrong(origin: &Origin, why: &str) -> Error {
@@ -299,8 +311,42 @@ fn checked_url(text: &str) -> Result<(), String> {
     OutboundUrl::parse(text).map(drop)
 }
 
-fn any(_text: &str) -> Result<(), String> {
-    Ok(())
+/// That `text` can be a token or a password, without repeating it.
+fn is_secret(text: &str) -> Result<(), String> {
+    match text.is_empty() || text.chars().any(char::is_control) {
+        true => Err("must be a text of one line that is not empty".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// The secret `text` that is called `name`, if there is one.
+fn secret(text: Option<&Text>, name: &str, origin: &Origin) -> Result<Option<Secret>> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let text = text.read()?;
+    is_secret(&text).map_err(|why| wrong(origin, &format!("its {name} {why}")))?;
+    Ok(Some(Secret(text)))
+}
+
+/// A topic as ntfy takes it.
+fn topic(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    match (1..=64).contains(&text.len()) && text.bytes().all(is_plain) {
+        true => Ok(text.to_owned()),
+        false => Err("must be 1 to 64 letters, digits, `_` and `-`: ntfy has no other".to_owned()),
+    }
+}
+
+/// Makes sure that people can call a rule or a destination by `name`.
+fn check_name(name: &str, section: &Section<'_>) -> Result<()> {
+    let length = name.chars().count();
+    match (1..=NAME_CHARS_MAX).contains(&length) && !name.chars().any(char::is_control) {
+        true => Ok(()),
+        false => Err(section.refuse(&format!(
+            "needs a name of 1 to {NAME_CHARS_MAX} characters in one line, like [alert.outage]"
+        ))),
+    }
 }
 
 fn link(text: &str) -> Result<String, String> {
@@ -331,6 +377,10 @@ fn way(section: &mut Section<'_>) -> Result<Way> {
             })?;
             let file =
                 section.parsed("secrets_file", |path| absolute_path(path).map(Text::File))?;
+            if here.as_ref().is_some_and(|here| here.value.is_empty()) {
+                let why = "has `secrets` of nothing: leave it out to send without a signature";
+                return Err(section.refuse(why));
+            }
             let here = here.map(|here| here.value).unwrap_or_default();
             Way::Webhook(
                 url,
@@ -345,8 +395,8 @@ fn way(section: &mut Section<'_>) -> Result<Way> {
         "teams" => Way::Teams(needs_url()?),
         "ntfy" => {
             let url = needs_url()?;
-            let topic = section.text("topic")?;
-            let token = text(section, "token", "token_file", &any)?;
+            let topic = section.parsed("topic", topic)?;
+            let token = text(section, "token", "token_file", &is_secret)?;
             match topic {
                 Some(topic) => Way::Ntfy(url, topic.value, token.map(|token| token.value)),
                 None => return Err(section.refuse("needs a `topic`")),
@@ -387,14 +437,25 @@ fn mail(section: &mut Section<'_>) -> Result<Way> {
     let tls = tls.map_or(MailTls::Whole, |tls| tls.value);
     let port = section.number("port", 1)?.map(|port| port.value);
     let user = section.text("user")?.map(|user| user.value);
-    let password = text(section, "password", "password_file", &any)?.map(|one| one.value);
+    let password = text(section, "password", "password_file", &is_secret)?.map(|one| one.value);
     let from = section.text("from")?.map(|from| from.value);
     let to = section.texts("to")?.map(|to| to.value).unwrap_or_default();
     let (Some(host), Some(from)) = (host, from) else {
         return Err(section.refuse("needs `host`, `from` and `to`"));
     };
+    if host.trim().is_empty() {
+        return Err(section.refuse("has a `host` of nothing: name the server that takes mail"));
+    }
     if to.is_empty() {
         return Err(section.refuse("needs `to`, a list of addresses"));
+    }
+    let is_address = |text: &str| {
+        let parts = text.rsplit_once('@');
+        parts.is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
+            && !text.chars().any(char::is_control)
+    };
+    if let Some(wrong) = to.iter().chain([&from]).find(|text| !is_address(text)) {
+        return Err(section.refuse(&format!("has `{wrong}`, which is no address of mail")));
     }
     if user.is_some() != password.is_some() {
         return Err(section.refuse("needs `user` and a password, or neither"));
@@ -417,145 +478,13 @@ fn mail(section: &mut Section<'_>) -> Result<Way> {
     })))
 }
 
-fn rule(name: String, mut section: Section<'_>, known: &BTreeSet<String>) -> Result<Rule> {
-    let check = check(&mut section)?;
-    let hold = section
-        .duration("for")?
-        .map(|hold| hold.value)
-        .unwrap_or_default();
-    let keep_firing = section.duration("keep_firing_for")?.map(|keep| keep.value);
-    let severity = section.parsed("severity", |text| match text {
-        "warning" => Ok(Severity::Warning),
-        "critical" => Ok(Severity::Critical),
-        _ => Err("must be warning or critical"),
-    })?;
-    let severity = severity.map(|severity| severity.value).unwrap_or_default();
-    let group_by = section.parsed_texts("group_by", |text| {
-        let mut labels = Label::ALL.into_iter();
-        labels
-            .find(|label| label.as_str() == text)
-            .ok_or("one of project, host, error_type, failure_kind")
-    })?;
-    let to = section.texts("to")?.map(|to| to.value);
-    if let Some(unknown) = to.iter().flatten().find(|name| !known.contains(*name)) {
-        return Err(section.refuse(&format!(
-            "tells `{unknown}`: there is no [notify.{unknown}]"
-        )));
-    }
-    let repeat = section.duration("repeat")?.map(|repeat| repeat.value);
-    if repeat.is_some_and(|repeat| repeat < Duration::from_secs(60)) {
-        return Err(section.refuse("repeats more often than once a minute"));
-    }
-    section.finish()?;
-    let is_critical = severity == Severity::Critical;
-    Ok(Rule {
-        name,
-        check,
-        hold,
-        keep_firing: keep_firing.unwrap_or_default(),
-        group_by: group_by.map(|labels| labels.value).unwrap_or_default(),
-        severity,
-        to: to.unwrap_or_else(|| known.iter().cloned().collect()),
-        repeat: repeat.or(is_critical.then_some(REPEAT_CRITICAL)),
-    })
-}
-
-fn check(section: &mut Section<'_>) -> Result<Check> {
-    let Some(kind) = section.text("rule")? else {
-        return Err(section.refuse("needs a `rule`, like \"escalated\""));
-    };
-    Ok(match &*kind.value {
-        "escalated" => Check::Escalated,
-        "repeated" => Check::Repeated {
-            times: number(section, "times", 2, None)?,
-            within: window(section)?,
-        },
-        "success_rate" => Check::SuccessRate {
-            below: f64::from(percent(section, "below")?.unwrap_or(80)),
-            at_least: number(section, "at_least", 1, Some(10))?,
-            within: window(section)?,
-        },
-        "flaky" => Check::Flaky {
-            times: number(section, "times", 1, None)?,
-            share: percent(section, "share")?.map(f64::from),
-            within: window(section)?,
-        },
-        "slow" => Check::Slow {
-            longer_than: time(section, "longer_than", None)?,
-            at_least: number(section, "at_least", 1, Some(5))?,
-            within: window(section)?,
-        },
-        "heartbeat" => Check::Heartbeat {
-            name: match section.text("name")? {
-                Some(name) => name.value,
-                None => return Err(section.refuse("needs a `name`")),
-            },
-            every: time(section, "every", None)?,
-            grace: section
-                .duration("grace")?
-                .map(|grace| grace.value)
-                .unwrap_or_default(),
-        },
-        "store_unreachable" => Check::StoreUnreachable,
-        "follow_lag" => Check::FollowLag {
-            longer_than: time(section, "longer_than", Some(60))?,
-        },
-        "spool_waiting" => Check::SpoolWaiting {
-            longer_than: time(section, "longer_than", Some(600))?,
-        },
-        "delivery_failing" => Check::DeliveryFailing {
-            longer_than: time(section, "longer_than", Some(3600))?,
-        },
-        _ => {
-            let why = "has no such `rule`: escalated, repeated, success_rate, flaky, slow, \
-                       heartbeat, store_unreachable, follow_lag, spool_waiting or delivery_failing";
-            return Err(section.refuse(why));
-        }
-    })
-}
-
-fn number(
-    section: &mut Section<'_>,
-    key: &'static str,
-    min: u32,
-    default: Option<u32>,
-) -> Result<u32> {
-    let found = section.number(key, min)?.map(|found| found.value);
-    found
-        .or(default)
-        .ok_or_else(|| section.refuse(&format!("needs `{key}`")))
-}
-
-fn percent(section: &mut Section<'_>, key: &'static str) -> Result<Option<u32>> {
-    match section.number(key, 1)? {
-        Some(percent) if percent.value > 100 => {
-            Err(section.refuse(&format!("has a `{key}` over 100 percent")))
-        }
-        percent => Ok(percent.map(|percent| percent.value)),
-    }
-}
-
-fn time(section: &mut Section<'_>, key: &'static str, default_s: Option<u64>) -> Result<Duration> {
-    let found = section.duration(key)?.map(|found| found.value);
-    match found.or(default_s.map(Duration::from_secs)) {
-        Some(time) if !time.is_zero() => Ok(time),
-        Some(_) => Err(section.refuse(&format!("has a `{key}` of nothing"))),
-        None => Err(section.refuse(&format!("needs `{key}`, like \"10m\""))),
-    }
-}
-
-/// The window of a rule: no longer than what is kept to decide by.
-fn window(section: &mut Section<'_>) -> Result<Duration> {
-    let window = time(section, "within", None)?;
-    match window > WINDOW_MAX {
-        true => Err(section.refuse("looks back further than 7 days, which is what is kept")),
-        false => Ok(window),
-    }
-}
-
 fn quiet_hours(text: &str) -> Result<QuietHours, String> {
     let minute = |text: &str| {
         let (hour, minute) = text.trim().split_once(':')?;
+        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_plain(hour) || !is_plain(minute) {
+            return None;
+        }
         let (hour, minute) = (hour.parse::<u32>().ok()?, minute.parse::<u32>().ok()?);
         (hour < 24 && minute < 60).then_some(hour * 60 + minute)
     };
@@ -563,6 +492,11 @@ fn quiet_hours(text: &str) -> Result<QuietHours, String> {
     let hours = hours.and_then(|(from, until)| Some((minute(from)?, minute(until)?)));
     match hours {
         Some((from, until)) if from != until => Ok(QuietHours { from, until }),
+        Some(_) => Err(
+            "must not end when they begin: leave them out to have none, or write \
+             \"00:00-23:59\""
+                .to_owned(),
+        ),
         _ => Err("must be hours in UTC, like \"22:00-07:00\"".to_owned()),
     }
 }

@@ -4,6 +4,8 @@
 //! for files by itself.
 
 #[cfg(feature = "serve")]
+mod alert_rule;
+#[cfg(feature = "serve")]
 mod alerts;
 mod duration;
 mod encryption;

@@ -62,6 +62,27 @@ impl<'d> Section<'d> {
         })
     }
 
+    /// The duration at `key`, of at most `max`.
+    #[cfg(feature = "serve")]
+    pub(crate) fn duration_up_to(
+        &mut self,
+        key: &'static str,
+        max: Duration,
+    ) -> Result<Option<Setting<Duration>>> {
+        const DAY_S: u64 = 24 * 60 * 60;
+
+        match self.duration(key)? {
+            Some(found) if found.value > max => {
+                let most = match max.as_secs() {
+                    seconds if seconds < DAY_S => format!("{}h", seconds / 3600),
+                    seconds => format!("{}d", seconds / DAY_S),
+                };
+                Err(self.refuse(&format!("has a `{key}` over {most}, the most there is")))
+            }
+            found => Ok(found),
+        }
+    }
+
     /// The truth value at `key`.
     pub(crate) fn flag(&mut self, key: &'static str) -> Result<Option<Setting<bool>>> {
         self.value(key, |value| match value {

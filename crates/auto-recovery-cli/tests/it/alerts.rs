@@ -154,9 +154,68 @@ fn a_silence_holds_back_and_an_acknowledgement_ends_an_escalation() {
 }
 
 #[test]
-fn a_rule_that_makes_no_sense_is_refused_with_its_place() {
+fn a_silence_is_listed_and_ended_and_one_that_matches_nothing_is_refused() {
     let machine = Machine::new();
-    for (rule, says) in [
+    let receiver = Receiver::start();
+    let rule = "[alert.person]\nrule = \"escalated\"\n";
+    machine.write(CONFIG, &config(&receiver.url(), rule));
+    let recording = Recording::of(&machine);
+    machine.recover(&["alerts", "check"]);
+    let silence = |what: &str| machine.recover(&["alerts", "silence", what, "--for", "1h"]);
+    for (what, says) in [
+        (
+            "projct=shop",
+            "there are rule, severity, heartbeat, destination, project",
+        ),
+        ("severity=high", "warning and critical"),
+        ("rule=persn", "there are person"),
+        ("shop", "write NAME=VALUE"),
+    ] {
+        let refused = silence(what);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
+    let made = silence("rule=person");
+    assert!(
+        made.stderr.contains("silence 1: nobody is told"),
+        "{}",
+        made.stderr
+    );
+    recording.session("s1", "shop", "refused", SessionOutcome::Escalated);
+    machine.recover(&["alerts", "check"]);
+    assert_eq!(receiver.count(), 0);
+    let listed = machine.recover(&["alerts", "silence", "list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed.stdout).expect("JSON");
+    assert_eq!(listed[0]["matchers"], serde_json::json!({"rule": "person"}));
+    let end = || machine.recover(&["alerts", "silence", "end", "1"]);
+    let (ended, again) = (end(), end());
+    assert_eq!((ended.code, again.code), (0, 1), "{}", again.stderr);
+    machine.recover(&["alerts", "check"]);
+    assert_eq!(receiver.count(), 1, "what still fires is told");
+}
+
+/// That a rule, as its table has it, is refused in the words that stand beside it.
+fn check_refused(rules: &[(&str, &str)]) {
+    let machine = Machine::new();
+    for (rule, says) in rules {
+        let text = config("http://127.0.0.1:1/", &format!("[alert.bad]\n{rule}\n"));
+        machine.write(CONFIG, &text);
+        for command in [
+            &["alerts", "check"][..],
+            &["serve", "--listen", "127.0.0.1:0"],
+        ] {
+            let refused = machine.recover(command);
+            assert_eq!(refused.code, 2, "{rule}: {}", refused.stderr);
+            assert!(refused.stderr.contains(says), "{rule}: {}", refused.stderr);
+            let has_place = refused.stderr.contains("config.toml:");
+            assert!(has_place, "{}", refused.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_makes_no_sense_is_refused_with_its_place() {
+    check_refused(&[
         ("rule = \"escalatd\"", "no such `rule`"),
         (
             "rule = \"escalated\"\nwithin = \"1h\"",
@@ -181,23 +240,127 @@ fn a_rule_that_makes_no_sense_is_refused_with_its_place() {
             "no [notify.nobody]",
         ),
         ("rule = \"escalated\"\nrepeat = \"1s\"", "once a minute"),
+    ]);
+}
+
+#[test]
+fn a_rule_that_can_never_fire_or_tells_nobody_is_refused() {
+    check_refused(&[
+        ("rule = \"escalated\"\nto = []", "tells nobody"),
+        (
+            "rule = \"escalated\"\nto = [\"ops\", \"ops\"]",
+            "`ops` twice in `to`",
+        ),
+        ("rule = \"escalated\"\nfor = \"300d\"", "`for` over 7d"),
+        (
+            "rule = \"escalated\"\nkeep_firing_for = \"8d\"",
+            "`keep_firing_for` over 7d",
+        ),
+        (
+            "rule = \"escalated\"\nrepeat = \"400d\"",
+            "`repeat` over 366d",
+        ),
+        (
+            "rule = \"store_unreachable\"\ngroup_by = [\"host\"]",
+            "is about no session",
+        ),
+        (
+            "rule = \"repeated\"\ntimes = 4000000000\nwithin = \"1h\"",
+            "would never fire",
+        ),
+        (
+            "rule = \"heartbeat\"\nname = \"nightly backup\"\nevery = \"1d\"",
+            "no name of a heartbeat",
+        ),
+        (
+            "rule = \"heartbeat\"\nname = \"a\"\nevery = \"900d\"",
+            "`every` over 366d",
+        ),
+        ("rule = \"follow_lag\"\nlonger_than = \"9d\"", "over 7d"),
+    ]);
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused_at_the_start() {
+    const NTFY: &str = "[notify.phone]\nkind = \"ntfy\"\nurl = \"http://h/\"\n";
+    const HOOK: &str = "[notify.hook]\nkind = \"webhook\"\nurl = \"http://h/\"\n";
+    const OTLP: &str = "[otlp]\nendpoint = \"http://h/\"\n";
+
+    let machine = Machine::new();
+    let (empty, spaced) = (machine.work().join("empty"), machine.work().join("spaced"));
+    std::fs::write(&empty, "\n").expect("a file");
+    std::fs::write(&spaced, "api key: 1\n").expect("a file");
+    let with_empty = |key: &str| format!("{key} = \"{}\"", empty.display());
+    let with_spaced = |key: &str| format!("{key} = \"{}\"", spaced.display());
+    let topic_and = |more: &str| format!("topic = \"a\"\n{more}");
+    let plain = str::to_owned;
+    for (table, line, says) in [
+        ("[alerts]\n", plain("gather = \"300d\""), "`gather` over 1h"),
+        (
+            "[alerts]\n",
+            plain("quiet_hours = \"07:00-07:00\""),
+            "must not end when they begin",
+        ),
+        (
+            "[alerts]\n",
+            plain("quiet_hours = \"+7:00-08:00\""),
+            "hours in UTC",
+        ),
+        ("[alerts]\n", plain("storm = 1"), "from 2"),
+        (NTFY, plain("topic = \"\""), "1 to 64 letters"),
+        (NTFY, plain("topic = \"a b\""), "1 to 64 letters"),
+        (
+            NTFY,
+            topic_and("token = \"\""),
+            "must be a text of one line",
+        ),
+        (
+            NTFY,
+            topic_and(&with_empty("token_file")),
+            "its token must be",
+        ),
+        (HOOK, plain("secrets = []"), "`secrets` of nothing"),
+        (
+            HOOK,
+            with_empty("secrets_file"),
+            "its file of secrets has none",
+        ),
+        (
+            "[notify.run]\nkind = \"command\"\n",
+            plain("run = [\"\"]"),
+            "must be a command",
+        ),
+        (
+            "[notify.\"\"]\nkind = \"slack\"\n",
+            plain("url = \"http://h/\""),
+            "needs a name",
+        ),
+        (
+            OTLP,
+            with_spaced("headers_file"),
+            "\"api key\" is no name of a header",
+        ),
+        (OTLP, with_empty("headers_file"), "has no header"),
+        (
+            "[otlp]\n",
+            plain("endpoint = \"http://h/?a=1\""),
+            "has `?` or `#`",
+        ),
     ] {
-        let text = config("http://127.0.0.1:1/", &format!("[alert.bad]\n{rule}\n"));
-        machine.write(CONFIG, &text);
-        for command in [
-            &["alerts", "check"][..],
-            &["serve", "--listen", "127.0.0.1:0"],
-        ] {
-            let refused = machine.recover(command);
-            assert_eq!(refused.code, 2, "{rule}: {}", refused.stderr);
-            assert!(refused.stderr.contains(says), "{rule}: {}", refused.stderr);
-            assert!(
-                refused.stderr.contains("config.toml:"),
-                "{}",
-                refused.stderr
-            );
-        }
+        check_start(&machine, &format!("{table}{line}\n"), says);
     }
+}
+
+/// That a server with this configuration does not start, in these words and with the place.
+fn check_start(machine: &Machine, config: &str, says: &str) {
+    machine.write(CONFIG, config);
+    let refused = machine.recover(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.code, 2, "{config}: {}", refused.stderr);
+    let told = &refused.stderr;
+    assert!(
+        told.contains(says) && told.contains("config.toml:"),
+        "{config}: {told}"
+    );
 }
 
 #[test]

@@ -31,6 +31,20 @@ pub(crate) fn is_name(name: &str) -> bool {
         && name.bytes().all(is_plain)
 }
 
+/// Makes sure that `name` can be heard of.
+///
+/// # Errors
+/// What names there are.
+pub fn check_beat_name(name: &str) -> std::result::Result<(), String> {
+    match is_name(name) {
+        true => Ok(()),
+        false => Err(format!(
+            "{name:?} is no name of a heartbeat: letters, digits, `.`, `_` and `-`, at most \
+             {NAME_MAX}, and no `.` first"
+        )),
+    }
+}
+
 /// Says that `name` was heard of now, of the store at `url`.
 ///
 /// # Errors
@@ -41,13 +55,7 @@ pub fn beat(state_dir: &Path, url: &str, name: &str, host: &dyn Host) -> Result<
 
 /// The same, of the store whose heartbeats are in `dir`.
 pub(crate) fn beat_in(dir: &Path, name: &str, host: &dyn Host) -> Result<()> {
-    if !is_name(name) {
-        let text = format!(
-            "{name:?} is no name of a heartbeat: letters, digits, `.`, `_` and `-`, at most \
-             {NAME_MAX}"
-        );
-        return Err(Error::new(ErrorKind::InvalidInput, text));
-    }
+    check_beat_name(name).map_err(|why| Error::new(ErrorKind::InvalidInput, why))?;
     files::make_own_dir(dir, Path::new(""), Purpose::State)
         .map_err(|error| Error::io("make the directory of heartbeats", dir, error))?;
     // What is random distinguishes two times that a clock does not.

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use auto_recovery::host::Host;
+use auto_recovery::host::{Host, timestamp};
 
 /// A difference between the two clocks that is a jump, and no drift.
 const JUMP_MS: i64 = 5_000;
@@ -82,4 +82,10 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     text.parse::<jiff::Timestamp>()
         .ok()
         .map(|time| time.as_millisecond())
+}
+
+/// The time `wall_ms` as RFC 3339.
+pub(crate) fn time(wall_ms: i64) -> String {
+    let ms = u64::try_from(wall_ms).unwrap_or_default();
+    timestamp(SystemTime::UNIX_EPOCH + Duration::from_millis(ms))
 }

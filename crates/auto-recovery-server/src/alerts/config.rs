@@ -189,7 +189,7 @@ impl Check {
     }
 
     /// Whether sessions of the store decide it.
-    pub(crate) fn is_of_sessions(&self) -> bool {
+    pub fn is_of_sessions(&self) -> bool {
         match self {
             Self::Escalated
             | Self::Repeated { .. }

@@ -15,6 +15,7 @@ use super::clock::{self, Clock, millis};
 use super::config::{Alerting, Check, Rule, WINDOW_MAX};
 use super::decide::{Series, Transition, decide};
 use super::facts::Facts;
+use super::history::sessions_since;
 use super::observe::{Labels, observe};
 use super::queue::{self, Queue, Silence};
 use super::tables::{from_json, json, number, set_number};
@@ -156,16 +157,7 @@ impl Engine {
         let now = self.clock.now(&*self.host);
         let since = self.host.now().checked_sub(WINDOW_MAX);
         let since = since.map(timestamp).unwrap_or_default();
-        for session in store.read_sessions()?.0 {
-            let times = [&session.last_attempt_timestamp, &session.session_start];
-            if times
-                .into_iter()
-                .flatten()
-                .max()
-                .is_some_and(|last| *last < since)
-            {
-                continue;
-            }
+        for session in sessions_since(store, &since)? {
             let id = &session.session_id;
             let clock = &self.clock;
             let facts = &mut self.facts;

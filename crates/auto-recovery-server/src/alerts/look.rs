@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
-use auto_recovery::host::timestamp;
 use auto_recovery::{Error, ErrorKind, Result};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::clock::millis;
+use super::clock::time;
 use super::decide::{Series, State};
-use super::tables::{from_json, json, number};
+use super::silences::{self, NewSilence, Silence};
+use super::tables::{from_json, number};
 use crate::feed::beside;
 
 /// Rows of a list.
@@ -151,7 +151,7 @@ impl Alerts {
     pub fn story(&self, id: &str) -> Result<IncidentStory> {
         let number = self.find(id)?;
         let story = self.ask(|connection| story(connection, number).map(Some), None)?;
-        story.ok_or_else(|| not_found(id))
+        story.ok_or_else(|| silences::no_incident(id))
     }
 
     /// Says that `who` knows of the incident `id`: it is not told again while it fires.
@@ -166,71 +166,52 @@ impl Alerts {
         now: SystemTime,
     ) -> Result<String> {
         let number = self.find(id)?;
+        let said = (reason, who);
         self.ask(
-            |connection| {
-                let mut insert = connection.prepare(
-                    "INSERT INTO alert_silence (matchers, incident, until_ms, reason, made_by, at)
-                     VALUES ('{}', ?, NULL, ?, ?, ?)",
-                )?;
-                insert.execute(params![number, reason, who, timestamp(now)])?;
-                connection.query_row(
-                    "SELECT id FROM alert_incident WHERE incident = ?",
-                    [number],
-                    |row| row.get(0),
-                )
-            },
+            |connection| silences::acknowledge(connection, number, said, now),
             String::new(),
         )
     }
 
-    /// Nobody is told about incidents that match `matchers` until `until`. Labels match by name; so
-    /// do `rule` and `severity`.
+    /// Nobody is told about incidents that match `new`, from `now` on.
     ///
     /// # Errors
-    /// If there is no state yet, or it cannot be written.
-    pub fn silence(
-        &self,
-        matchers: &BTreeMap<String, String>,
-        until: SystemTime,
-        (reason, who): (&str, &str),
-        now: SystemTime,
-    ) -> Result<()> {
-        if self.connection.is_none() {
+    /// If it could match nothing, there is no state yet, or that cannot be written.
+    pub fn silence(&self, new: &NewSilence, now: SystemTime) -> Result<Silence> {
+        new.check()?;
+        let made = self.ask(
+            |connection| silences::add(connection, new, now).map(Some),
+            None,
+        )?;
+        made.ok_or_else(|| {
             let text = "nothing was ever decided over this store: run `recover alerts check` or \
                         `recover serve` first";
-            return Err(Error::new(ErrorKind::NotFound, text));
+            Error::new(ErrorKind::NotFound, text)
+        })
+    }
+
+    /// The silences that hold at `now`, the newest first.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    pub fn silences(&self, now: SystemTime) -> Result<Vec<Silence>> {
+        self.ask(|connection| silences::list(connection, now), Vec::new())
+    }
+
+    /// Ends the silence `id`: what still fires is told.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if it does not hold; or if the state cannot be written.
+    pub fn end_silence(&self, id: i64, now: SystemTime) -> Result<()> {
+        match self.ask(|connection| silences::end(connection, id, now), false)? {
+            true => Ok(()),
+            false => Err(silences::no_silence(&id.to_string())),
         }
-        self.ask(
-            |connection| {
-                let mut insert = connection.prepare(
-                    "INSERT INTO alert_silence (matchers, incident, until_ms, reason, made_by, at)
-                     VALUES (?, NULL, ?, ?, ?, ?)",
-                )?;
-                let values = params![json(matchers), millis(until), reason, who, timestamp(now)];
-                insert.execute(values).map(drop)
-            },
-            (),
-        )
     }
 
     fn find(&self, id: &str) -> Result<i64> {
-        let found = self.ask(
-            |connection| {
-                let mut select = connection.prepare(
-                    "SELECT incident FROM alert_incident
-                     WHERE substr(id, 1, length(?1)) = ?1 OR substr(id, 5, length(?1)) = ?1
-                     LIMIT 2",
-                )?;
-                select
-                    .query_map([id], |row| row.get(0))?
-                    .collect::<rusqlite::Result<Vec<i64>>>()
-            },
-            Vec::new(),
-        )?;
-        match *found {
-            [one] if !id.is_empty() => Ok(one),
-            _ => Err(not_found(id)),
-        }
+        let found = self.ask(|connection| silences::find(connection, id), None)?;
+        found.ok_or_else(|| silences::no_incident(id))
     }
 
     fn ask<T>(
@@ -245,11 +226,6 @@ impl Alerts {
             Error::new(ErrorKind::Io, "cannot use the state of alerts").with_source(error)
         })
     }
-}
-
-fn not_found(id: &str) -> Error {
-    let text = format!("no one incident {id}; `recover alerts list` lists those that fire");
-    Error::new(ErrorKind::NotFound, text)
 }
 
 pub(crate) fn active(connection: &Connection) -> rusqlite::Result<Vec<Alert>> {
@@ -388,9 +364,4 @@ fn story(connection: &Connection, incident: i64) -> rusqlite::Result<IncidentSto
         state,
         told: told.collect::<rusqlite::Result<_>>()?,
     })
-}
-
-fn time(wall_ms: i64) -> String {
-    let ms = u64::try_from(wall_ms).unwrap_or_default();
-    timestamp(SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(ms))
 }

@@ -12,6 +12,7 @@ mod config;
 mod decide;
 mod engine;
 mod facts;
+mod history;
 mod look;
 mod message;
 mod observe;
@@ -19,10 +20,11 @@ mod once;
 mod queue;
 mod replay;
 mod sender;
+pub(crate) mod silences;
 mod tables;
 mod watch;
 
-pub use beats::beat;
+pub use beats::{beat, check_beat_name};
 pub use channel::check_key;
 pub use config::{
     Alerting, Channel, Check, Destination, Label, QuietHours, Rule, Secret, Severity, WINDOW_MAX,
@@ -32,6 +34,7 @@ pub use config::{Mail, MailTls};
 pub use look::{Alert, Alerts, Delivery, IncidentStory, Told, Try};
 pub use once::{Checked, check};
 pub use replay::{Fired, replay};
+pub use silences::{NewSilence, SILENCE_MAX, Silence};
 
 pub(crate) use beats::beat_in;
 pub(crate) use look::{active, deliveries, stale};

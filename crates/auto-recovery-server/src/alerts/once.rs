@@ -3,6 +3,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::host::Host;
@@ -12,12 +14,17 @@ use auto_recovery::{ErrorKind, Result};
 use super::config::{Alerting, Check};
 use super::engine::{Engine, Seen, not_decided};
 use super::look::{Alert, Alerts};
-use super::sender::Sender;
+use super::queue;
+use super::sender::{Sender, Sending};
 use crate::feed::{Database, Following, Standing, dir_of};
 use crate::outbound::Outbound;
 
 /// Messages that are sent to one destination at once.
 const MESSAGES_MAX: usize = 100;
+
+/// The time that all of it takes at most, and how often it is looked whether that has passed.
+const SENDING_MAX: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a look found.
 #[derive(Debug)]
@@ -26,6 +33,8 @@ pub struct Checked {
     pub alerts: Vec<Alert>,
     /// Whether a server decides, and tells.
     pub by_server: bool,
+    /// Destinations that have not taken what they were sent: they are tried again by the next look.
+    pub failing: Vec<String>,
 }
 
 /// Follows `store`, decides and sends, once.
@@ -39,13 +48,13 @@ pub fn check(
     alerting: Alerting,
 ) -> Result<Checked> {
     let url = store.url();
-    let id = format!("{:08x}", host.random() >> 32);
-    let feed = match Database::open(state_dir, &url, &id) {
+    let feed = match Database::open_for_look(state_dir, &url, &*host) {
         Err(error) if error.kind() == ErrorKind::Busy => {
             let alerts = Alerts::beside(state_dir, &url)?;
             return Ok(Checked {
                 alerts: alerts.active()?,
                 by_server: true,
+                failing: Vec::new(),
             });
         }
         opened => Arc::new(opened?),
@@ -78,7 +87,8 @@ pub fn check(
         outbound: Arc::clone(&outbound),
         dir: dir_of(state_dir, &url, "files"),
     });
-    send(&senders.collect::<Vec<_>>(), now)?;
+    send(senders.collect(), &*host, (now, SENDING_MAX))?;
+    let failing = feed.read(queue::failing)?;
     let is_of_sessions = alerting
         .rules
         .iter()
@@ -93,26 +103,48 @@ pub fn check(
     Ok(Checked {
         alerts: alerts.active()?,
         by_server: false,
+        failing: failing.into_keys().collect(),
     })
 }
 
-/// Sends what is due at `now`, each destination by itself.
-fn send(senders: &[Sender], now: i64) -> Result<()> {
-    std::thread::scope(|scope| {
-        let threads = senders.iter().map(|sender| {
-            scope.spawn(move || {
-                for _ in 0..MESSAGES_MAX {
-                    if !sender.send_one(now)? {
-                        break;
-                    }
-                }
-                sender.keep_alive()
-            })
+/// Sends all that is due at `now`, to every destination at once. One that does not take a message
+/// gets no further one; one that hangs is left behind after `limit`. The next look sends it again.
+pub(super) fn send(
+    senders: Vec<Sender>,
+    host: &dyn Host,
+    (now, limit): (i64, Duration),
+) -> Result<()> {
+    let (tell, told) = channel();
+    for sender in senders {
+        let tell = tell.clone();
+        std::thread::spawn(move || {
+            // Nobody hears it any more who left it behind.
+            let _late = tell.send(send_to(&sender, now));
         });
-        let threads: Vec<_> = threads.collect();
-        let sent = threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or(Ok(())));
-        sent.collect()
-    })
+    }
+    drop(tell);
+    let mut waited = Duration::ZERO;
+    loop {
+        match told.recv_timeout(PAUSE) {
+            Ok(sent) => sent?,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => {
+                waited += PAUSE;
+                if host.is_interrupted() || waited >= limit {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+fn send_to(sender: &Sender, now: i64) -> Result<()> {
+    for _ in 0..MESSAGES_MAX {
+        match sender.send_one(now)? {
+            Sending::Taken => {}
+            Sending::NotTaken => return Ok(()),
+            Sending::Nothing => break,
+        }
+    }
+    sender.keep_alive()
 }

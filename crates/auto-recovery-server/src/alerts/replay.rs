@@ -9,10 +9,11 @@ use auto_recovery::host::timestamp;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
-use super::clock::{millis, parse};
+use super::clock::{millis, parse, time};
 use super::config::Rule;
 use super::decide::{Change, decide};
 use super::facts::Facts;
+use super::history::sessions_since;
 use super::observe::{Labels, observe};
 
 /// What happens within this time is looked at together, and a rule is looked at this often while
@@ -78,16 +79,7 @@ fn history(store: &dyn AuditStore, since: SystemTime) -> Result<Vec<Happened>> {
     let kept = Duration::from_millis(KEPT_MS.unsigned_abs());
     let since = since.checked_sub(kept).map(timestamp).unwrap_or_default();
     let mut all = Vec::new();
-    for session in store.read_sessions()?.0 {
-        let times = [&session.last_attempt_timestamp, &session.session_start];
-        if times
-            .into_iter()
-            .flatten()
-            .max()
-            .is_some_and(|last| *last < since)
-        {
-            continue;
-        }
+    for session in sessions_since(store, &since)? {
         let id = session.session_id;
         let mut add = |at: &str, is_entry, raw: String| {
             all.push(Happened {
@@ -163,9 +155,4 @@ fn decided(rule: &Rule, history: Vec<Happened>, since: i64, now: i64) -> Vec<Fir
         }
     }
     fired
-}
-
-fn time(ms: i64) -> String {
-    let ms = u64::try_from(ms).unwrap_or_default();
-    timestamp(SystemTime::UNIX_EPOCH + Duration::from_millis(ms))
 }

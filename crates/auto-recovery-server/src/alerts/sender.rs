@@ -17,7 +17,7 @@ use super::message::{Incident, Message};
 use super::observe::ms;
 use super::queue::STORM_GROUP;
 use super::tables::{from_json, json};
-use crate::feed::Database;
+use crate::feed::{Database, count};
 use crate::outbound::Outbound;
 
 /// The waits before each further try, in seconds; the last one ends it.
@@ -69,14 +69,23 @@ struct Due {
     body: Option<String>,
 }
 
+/// What became of a look for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sending {
+    /// None was due.
+    Nothing,
+    Taken,
+    NotTaken,
+}
+
 impl Sender {
-    /// Sends one message that is due, if there is one. Returns whether there was.
+    /// Sends one message that is due, if there is one.
     ///
     /// # Errors
     /// If the database cannot be used.
-    pub(crate) fn send_one(&self, now: i64) -> Result<bool> {
+    pub(crate) fn send_one(&self, now: i64) -> Result<Sending> {
         let Some(due) = self.feed.write(|connection| self.take(connection, now))? else {
-            return Ok(false);
+            return Ok(Sending::Nothing);
         };
         let message: Option<Message> = due.body.as_deref().and_then(from_json);
         let message = message.unwrap_or_default();
@@ -90,7 +99,10 @@ impl Sender {
             .send(&message, &incidents, maybe, &self.means());
         self.feed
             .write(|connection| self.done(connection, &due, &tried, now))?;
-        Ok(true)
+        Ok(match tried {
+            Tried::Sent => Sending::Taken,
+            _ => Sending::NotTaken,
+        })
     }
 
     /// Tells again what fires, where the destination forgets it.
@@ -245,11 +257,7 @@ impl Sender {
             "channel=\"{}\",result=\"{word}\"",
             self.destination.channel.as_str()
         );
-        let mut count = connection.prepare_cached(
-            "INSERT INTO counter VALUES ('recover_notifications_total', ?, 1)
-             ON CONFLICT DO UPDATE SET value = value + 1",
-        )?;
-        count.execute([labels]).map(drop)
+        count(connection, "recover_notifications_total", &labels, 1.0)
     }
 
     fn note(&self, connection: &Connection, due: &Due, result: &str) -> rusqlite::Result<()> {
@@ -285,12 +293,15 @@ impl Sender {
         let mut alive_ms = now();
         while !is_over() {
             // A database that cannot be used now is looked at again; nothing was lost in it.
-            let sent = self.send_one(now()).unwrap_or(false);
+            let sent = self.send_one(now()).unwrap_or(Sending::Nothing);
             if now() - alive_ms >= ALIVE_MS {
                 alive_ms = now();
                 let _told = self.keep_alive();
             }
-            self.host.sleep(if sent { self.gap() } else { PAUSE });
+            self.host.sleep(match sent {
+                Sending::Nothing => PAUSE,
+                Sending::Taken | Sending::NotTaken => self.gap(),
+            });
         }
     }
 

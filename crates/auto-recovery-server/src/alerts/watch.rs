@@ -2,7 +2,6 @@
 //! somebody else that all of that goes on.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::sender::Sender;
 use super::tables::number;
 use crate::feed::Following;
 use crate::outbound::Outbound;
+use crate::threads::Threads;
 
 /// The pause between two looks at the feed.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -28,10 +28,7 @@ const GATHER: Duration = Duration::from_secs(10);
 
 /// How often the watchdog is told, and how old a decision may be then.
 const WATCHDOG: Duration = Duration::from_secs(60);
-const ALIVE_MS: i64 = 30_000;
-
-/// The time that senders have to end with the server.
-const LATE: Duration = Duration::from_millis(300);
+const ALIVE: Duration = Duration::from_secs(30);
 
 /// What the threads share.
 pub(crate) struct Watch {
@@ -41,8 +38,8 @@ pub(crate) struct Watch {
     /// The directories of heartbeats, and of files for programs.
     pub(crate) beats_dir: PathBuf,
     pub(crate) files_dir: PathBuf,
-    /// When rules were last worked out, in milliseconds of the monotonic clock.
-    decided: AtomicI64,
+    /// When rules were last worked out, on the monotonic clock; `None` before they were.
+    decided: Mutex<Option<Duration>>,
 }
 
 impl Watch {
@@ -62,36 +59,29 @@ impl Watch {
             outbound: Arc::new(outbound),
             beats_dir,
             files_dir,
-            decided: AtomicI64::new(i64::MIN),
+            decided: Mutex::default(),
         })
     }
 
-    /// Decides and sends until it is over.
-    pub(crate) fn run(self: &Arc<Self>) {
-        let destinations = self.alerting.destinations.iter();
-        let mut threads: Vec<_> = destinations
-            .map(|destination| {
-                let (watch, destination) = (Arc::clone(self), destination.clone());
-                std::thread::spawn(move || watch.send(destination))
-            })
-            .collect();
+    /// Starts what decides and what sends, until it is over. One that waits for an answer then is
+    /// left behind: that message is sent again next time.
+    pub(crate) fn start(self: &Arc<Self>, threads: &Threads) {
+        for destination in &self.alerting.destinations {
+            let (watch, destination) = (Arc::clone(self), destination.clone());
+            threads.start(move || watch.send(destination));
+        }
         if self.alerting.watchdog.is_some() {
             let watch = Arc::clone(self);
-            threads.push(std::thread::spawn(move || watch.tell_watchdog()));
+            threads.start(move || watch.tell_watchdog());
         }
-        while !self.following.is_over() {
-            if self.decide().is_err() {
-                self.rest(FAILED);
+        let watch = Arc::clone(self);
+        threads.start(move || {
+            while !watch.following.is_over() {
+                if watch.decide().is_err() {
+                    watch.rest(FAILED);
+                }
             }
-        }
-        // One that waits for an answer is left behind: it sends that message again next time.
-        let host = &self.following.host;
-        let begin = host.monotonic();
-        while host.monotonic().saturating_sub(begin) < LATE
-            && threads.iter().any(|thread| !thread.is_finished())
-        {
-            std::thread::yield_now();
-        }
+        });
     }
 
     /// Decides until it is over, or the database cannot be used.
@@ -114,7 +104,7 @@ impl Watch {
                 lag_ms: millis(now.saturating_sub(seen_at)),
             };
             let has_more = engine.step(&seen, gather_ms)?;
-            self.decided.store(millis(now), Ordering::SeqCst);
+            *lock(&self.decided) = Some(now);
             if !has_more {
                 self.rest(PAUSE);
             }
@@ -147,7 +137,8 @@ impl Watch {
         let mut told: Option<Duration> = None;
         while !self.following.is_over() {
             let now = host.monotonic();
-            let is_alive = millis(now) - self.decided.load(Ordering::SeqCst) < ALIVE_MS;
+            let decided = *lock(&self.decided);
+            let is_alive = decided.is_some_and(|at| now.saturating_sub(at) < ALIVE);
             let is_due = told.is_none_or(|told| now.saturating_sub(told) >= WATCHDOG);
             if let (true, true, Some(url)) = (is_alive, is_due, &self.alerting.watchdog) {
                 told = Some(now);

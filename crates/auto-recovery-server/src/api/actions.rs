@@ -8,7 +8,7 @@ use auto_recovery::audit::{
 };
 use auto_recovery::{Error, ErrorKind, Result};
 use axum::body::{Body, to_bytes};
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use super::find::find_session;
 use crate::app::App;
-use crate::http::{Caller, Problem};
+use crate::http::{Caller, Named, Problem};
 
 /// The largest body, and the time that it may take.
 const BODY_BYTES_MAX: usize = 16 * 1024;
@@ -146,7 +146,7 @@ struct Nothing {}
 pub(crate) async fn hold(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
     body: Body,
 ) -> Result<Response, Problem> {
     let Hold { reason } = read_json(body).await?.unwrap_or_default();
@@ -157,7 +157,7 @@ pub(crate) async fn hold(
 pub(crate) async fn release(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
     body: Body,
 ) -> Result<Response, Problem> {
     let Nothing {} = read_json(body).await?.unwrap_or_default();
@@ -168,7 +168,7 @@ pub(crate) async fn release(
 pub(crate) async fn clear(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
     body: Body,
 ) -> Result<Response, Problem> {
     let typed = read_json::<Clear>(body).await?.unwrap_or_default();
@@ -183,13 +183,13 @@ fn held_answer(session: &SessionSummary) -> Result<Response, Problem> {
     })))
 }
 
-fn answer(value: &serde_json::Value) -> Response {
+pub(super) fn answer(value: &serde_json::Value) -> Response {
     let kind = HeaderValue::from_static("application/json");
     ([(header::CONTENT_TYPE, kind)], format!("{value}\n")).into_response()
 }
 
 /// The JSON of `body`; `None` if there is nothing in it.
-async fn read_json<T: DeserializeOwned>(body: Body) -> Result<Option<T>, Problem> {
+pub(super) async fn read_json<T: DeserializeOwned>(body: Body) -> Result<Option<T>, Problem> {
     let bytes = read_small(body).await?;
     if bytes.trim_ascii().is_empty() {
         return Ok(None);

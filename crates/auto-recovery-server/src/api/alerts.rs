@@ -1,16 +1,24 @@
-//! Alerts for programs, and heartbeats from them.
+//! Alerts for programs, what they say about them, and heartbeats from them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::body::Body;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
+use serde::Deserialize;
+use serde_json::json as object;
+
+use super::actions::{REASON_CHARS_MAX, answer, read_json};
 use super::answer::{json, list};
 use super::sessions::text;
-use crate::alerts::{active, beat_in, deliveries, stale};
+use crate::alerts::silences as said;
+use crate::alerts::{NewSilence, active, beat_in, deliveries, stale};
 use crate::app::App;
-use crate::http::Problem;
+use crate::http::{Caller, Named, Problem};
 
 /// What is pending or fires, and the rules that cannot be worked out.
 pub(crate) async fn alerts(
@@ -37,9 +45,126 @@ pub(crate) async fn told(
 /// A name was heard of.
 pub(crate) async fn heartbeat(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Result<StatusCode, Problem> {
     let beaten = app.run(move |app| beat_in(&app.feed().beside("beats"), &name, &*app.host));
     beaten.await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The silences that hold.
+pub(crate) async fn silences(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let asked = app.run(|app| app.feed().read(|feed| said::list(feed, app.host.now())));
+    let items: Vec<String> = asked.await?.iter().map(text).collect();
+    Ok(json(&headers, list(&items, "\"next\":null")))
+}
+
+/// The body of a request for a silence.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    matchers: BTreeMap<String, String>,
+    seconds: u64,
+    reason: Option<String>,
+}
+
+/// Tells nobody about incidents that match, for a time.
+pub(crate) async fn silence(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Some(wanted) = read_json::<Wanted>(body).await? else {
+        return Err(Problem::invalid(
+            "the body is to say `matchers` and `seconds`",
+        ));
+    };
+    let new = NewSilence {
+        matchers: wanted.matchers,
+        length: Duration::from_secs(wanted.seconds),
+        reason: wanted.reason.unwrap_or_default(),
+        by: caller.name.clone(),
+    };
+    let made = app.run(move |app| {
+        new.check()?;
+        let now = app.host.now();
+        app.feed().write(|feed| said::add(feed, &new, now))
+    });
+    Ok(answer(&object!(made.await?)))
+}
+
+/// `POST /api/v1/silences/{id}/end`.
+pub(crate) async fn end_silence(
+    State(app): State<Arc<App>>,
+    Named(id): Named,
+) -> Result<Response, Problem> {
+    let id = end_silence_of(&app, id).await?;
+    Ok(answer(&object!({"id": id})))
+}
+
+/// Ends the silence `id`.
+///
+/// # Errors
+/// If it does not hold, or that cannot be written.
+pub(crate) async fn end_silence_of(app: &Arc<App>, id: String) -> Result<i64, Problem> {
+    app.run(move |app| {
+        let unknown = || said::no_silence(&format!("{id:?}"));
+        let number: i64 = id.parse().map_err(|_| unknown())?;
+        let now = app.host.now();
+        match app.feed().write(|feed| said::end(feed, number, now))? {
+            true => Ok(number),
+            false => Err(unknown()),
+        }
+    })
+    .await
+}
+
+/// The body of a request to acknowledge.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Known {
+    reason: Option<String>,
+}
+
+/// `POST /api/v1/alerts/{id}/acknowledge`.
+pub(crate) async fn acknowledge(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Named(id): Named,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Known { reason } = read_json(body).await?.unwrap_or_default();
+    let reason = reason.unwrap_or_default();
+    let incident = acknowledge_incident(&app, &caller, id, reason).await?;
+    Ok(answer(&object!({"incident": incident})))
+}
+
+/// Says that `caller` knows of the incident `id`. Returns its whole id.
+///
+/// # Errors
+/// If there is no one such incident, or that cannot be written.
+pub(crate) async fn acknowledge_incident(
+    app: &Arc<App>,
+    caller: &Caller,
+    id: String,
+    reason: String,
+) -> Result<String, Problem> {
+    if reason.chars().count() > REASON_CHARS_MAX {
+        let text = format!("a reason has at most {REASON_CHARS_MAX} characters");
+        return Err(Problem::invalid(text));
+    }
+    let who = caller.name.clone();
+    app.run(move |app| {
+        let now = app.host.now();
+        let known = app.feed().write(|feed| {
+            let found = said::find(feed, &id)?;
+            let known = found.map(|number| said::acknowledge(feed, number, (&reason, &who), now));
+            known.transpose()
+        })?;
+        known.ok_or_else(|| said::no_incident(&format!("{id:?}")))
+    })
+    .await
 }

@@ -5,9 +5,11 @@
 //! id and occurrence are the same, a record if its text is. What only an admin may do, and what
 //! only the store itself records, is refused here.
 
+use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, JournalEvent, JournalLine, NewEntry, session_id};
+use auto_recovery::audit::{AuditStore, Importer, JournalEvent, JournalLine, NewEntry, session_id};
 use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::{Error, ErrorKind, Result};
 use axum::body::Body;
@@ -18,7 +20,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::ingest::{Stored, read_lines};
+use super::body_lines::record_lines;
+use super::ingest::Stored;
 use crate::app::App;
 use crate::http::Problem;
 
@@ -54,28 +57,22 @@ pub(crate) async fn batch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let bytes = read_lines(&headers, body).await?;
-    let lines = bytes.split(|byte| *byte == b'\n');
-    let lines = lines.filter(|line| !line.trim_ascii().is_empty());
-    let mut items = Vec::new();
-    for (index, line) in lines.enumerate() {
-        let item = parse(line).map_err(|why| {
-            let text = format!("line {}: {why}", index + 1);
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_input", text)
-        })?;
-        items.push(item);
-    }
-    let turn = Arc::clone(&app.ingests).lock_owned().await;
-    let answers = app.of_store(move |store| {
-        let answers = record(store, items);
-        drop(turn);
-        answers
+    let recorded = record_lines(&app, (&headers, body), |store, lines| {
+        let items = lines.iter().map(|(number, line)| {
+            parse(line).map_err(|why| {
+                let text = format!("line {number}: {why}");
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_input", text)
+            })
+        });
+        match items.collect::<Result<Vec<_>, _>>() {
+            Ok(items) => Ok(Ok(record(store, items)?)),
+            Err(problem) => Ok(Err(problem)),
+        }
     });
-    let lines: String = answers
-        .await?
-        .iter()
-        .map(|one| format!("{one}\n"))
-        .collect();
+    let mut lines = String::new();
+    for one in recorded.await? {
+        let _never_fails = writeln!(lines, "{one}");
+    }
     let kind = HeaderValue::from_static("application/x-ndjson");
     Ok(([(header::CONTENT_TYPE, kind)], lines).into_response())
 }
@@ -133,6 +130,7 @@ fn check_event(event: &JournalEvent, name: &str) -> Result<(), String> {
 /// Records `items` in `store`, and returns the answer to each.
 fn record(store: &dyn AuditStore, items: Vec<Item>) -> Result<Vec<Value>> {
     let mut stored = Stored::new(store);
+    let mut records = Records::of(store);
     let mut answers = Vec::new();
     let mut entries: Vec<(usize, NewEntry)> = Vec::new();
     for item in items {
@@ -142,6 +140,7 @@ fn record(store: &dyn AuditStore, items: Vec<Item>) -> Result<Vec<Value>> {
                     answers.push(acknowledged(&new.entry, number));
                     continue;
                 }
+                records.add_waiting()?;
                 entries.push((answers.len(), *new));
                 answers.push(Value::Null);
                 if entries.len() == ENTRIES_MAX {
@@ -151,13 +150,55 @@ fn record(store: &dyn AuditStore, items: Vec<Item>) -> Result<Vec<Value>> {
             Item::Record(line) => {
                 // What came before it is there before it.
                 append(store, &mut entries, &mut answers)?;
-                store.importer()?.records(std::slice::from_ref(&line))?;
+                records.push(*line);
                 answers.push(json!({"recorded": true}));
             }
         }
     }
     append(store, &mut entries, &mut answers)?;
+    records.add_waiting()?;
     Ok(answers)
+}
+
+/// The records of a batch. Those that come one after the other are added together, and the journal
+/// is read once to know which are there: it has all that ever happened.
+struct Records<'s> {
+    store: &'s dyn AuditStore,
+    importer: Option<Box<dyn Importer + 's>>,
+    waiting: Vec<JournalLine>,
+    /// Texts that came: the second of two that are the same is the first.
+    came: HashSet<String>,
+}
+
+impl<'s> Records<'s> {
+    fn of(store: &'s dyn AuditStore) -> Self {
+        Self {
+            store,
+            importer: None,
+            waiting: Vec::new(),
+            came: HashSet::new(),
+        }
+    }
+
+    fn push(&mut self, line: JournalLine) {
+        if self.came.insert(line.json().to_owned()) {
+            self.waiting.push(line);
+        }
+    }
+
+    /// Adds those that wait.
+    fn add_waiting(&mut self) -> Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let importer = match &mut self.importer {
+            Some(importer) => importer,
+            none => none.insert(self.store.importer()?),
+        };
+        importer.records(&self.waiting)?;
+        self.waiting.clear();
+        Ok(())
+    }
 }
 
 fn append(
@@ -190,4 +231,80 @@ fn acknowledged(entry: &RecoveryAuditEntry, number: u64) -> Value {
         "session_id": entry.session_id,
         "attempt_number": number,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io;
+    use std::path::Path;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use auto_recovery::audit::Recorder;
+    use auto_recovery::host::SystemHost;
+    use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore};
+
+    use super::*;
+
+    /// Counts how often somebody begins to take over what others recorded: each of them reads the
+    /// journal.
+    #[derive(Default)]
+    struct Turns(AtomicUsize);
+
+    impl FileIo for Turns {
+        fn open_append(&self, path: &Path) -> io::Result<File> {
+            let is_turn = path.ends_with("import.lock");
+            self.0.fetch_add(usize::from(is_turn), Ordering::SeqCst);
+            auto_recovery::jsonl::SystemIo.open_append(path)
+        }
+    }
+
+    #[test]
+    fn the_journal_is_read_once_a_batch_and_the_order_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let turns = Arc::new(Turns::default());
+        let io: Arc<dyn FileIo> = Arc::<Turns>::clone(&turns);
+        let recorder = Recorder::new(Arc::new(SystemHost::new()));
+        let store = JsonlStore::open_with_io(dir.path(), JsonlOptions::default(), recorder, io);
+        let store = store.unwrap();
+        let record_of = |number: usize| {
+            let text = json!({"record": {
+                "v": 1, "at": "2026-01-02T03:04:05.000Z", "session_id": "s",
+                "event": "session_started", "project": format!("p{number}"),
+            }});
+            parse(text.to_string().as_bytes()).unwrap()
+        };
+        let entry_of = |number: usize| {
+            let text = json!({"entry": {
+                "entry_id": format!("e{number}"), "session_id": "s", "timestamp": "",
+                "error_type": "E", "error_message": "", "strategy": "fix",
+                "attempt_number": number, "changes_made": [], "files_modified": [],
+                "success": false, "rollback_performed": false, "next_action": "continue",
+                "duration_seconds": 0.0, "recovery_message": "",
+            }});
+            parse(text.to_string().as_bytes()).unwrap()
+        };
+        let items = || {
+            let each = (1..=10).map(|number| {
+                let twice = [record_of(number), record_of(number)];
+                twice.into_iter().chain([entry_of(number)])
+            });
+            each.flatten().collect::<Vec<_>>()
+        };
+        let first = record(&store, items()).unwrap();
+        assert_eq!((first.len(), turns.0.load(Ordering::SeqCst)), (30, 1));
+        assert_eq!(record(&store, items()).unwrap(), first);
+        assert_eq!(turns.0.load(Ordering::SeqCst), 2);
+        let mut projects = Vec::new();
+        let mut visit = |record: auto_recovery::audit::JournalRecord| {
+            if let JournalEvent::SessionStarted(started) = record.event {
+                projects.push(started.project.unwrap_or_default());
+            }
+            Ok(())
+        };
+        store.read_journal(Some("s"), &mut visit).unwrap();
+        let expected: Vec<String> = (1..=10).map(|number| format!("p{number}")).collect();
+        assert_eq!(projects, expected);
+        assert_eq!(store.statistics("s").unwrap().total_attempts, 10);
+    }
 }

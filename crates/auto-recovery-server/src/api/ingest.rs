@@ -4,28 +4,30 @@
 //! there already is acknowledged and not added again.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted, session_id};
+use auto_recovery::audit::{
+    AuditStore, JournalEvent, NewEntry, Removal, SessionStarted, session_id,
+};
 use auto_recovery::entry::LogLine;
 use auto_recovery::host::new_id;
 use auto_recovery::{Error, ErrorKind, Result};
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use super::body_lines::{Numbered, record_lines};
 use crate::app::App;
-use crate::http::{Caller, Problem, Query, decoded, too_large};
-
-/// The largest body, and the time that it may take.
-const BYTES_MAX: usize = 16 * 1024 * 1024;
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::http::{Caller, Problem, Query};
 
 /// The longest line, as that of the command.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Lines with a mistake that are told; the others are counted.
+const MISTAKES_MAX: usize = 100;
 
 /// Records the lines of the body, and acknowledges them in order once all are durable.
 pub(crate) async fn ingest(
@@ -44,20 +46,12 @@ pub(crate) async fn ingest(
         ..SessionStarted::default()
     };
     query.end()?;
-    let bytes = read_lines(&headers, body).await?;
     let new_session = new_id("session");
-    let lines: Vec<Line> = bytes
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.trim_ascii().is_empty())
-        .map(|line| parse(line, &new_session))
-        .collect();
-    let turn = Arc::clone(&app.ingests).lock_owned().await;
-    let answers = app.of_store(move |store| {
-        let answers = record(store, lines, &started);
-        drop(turn);
-        answers
+    let recorded = record_lines(&app, (&headers, body), move |store, lines| {
+        let told = Told::of(lines, &new_session);
+        Ok(Ok(record(store, told, &started)?))
     });
-    let (answers, is_whole) = answers.await?;
+    let (answers, is_whole) = recorded.await?;
     let status = if is_whole {
         StatusCode::OK
     } else {
@@ -67,24 +61,30 @@ pub(crate) async fn ingest(
     Ok((status, [(header::CONTENT_TYPE, kind)], answers).into_response())
 }
 
-/// A body of lines, whole.
-///
-/// # Errors
-/// If it is too large, or comes too slowly.
-pub(super) async fn read_lines(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    let Ok(read) = tokio::time::timeout(PATIENCE, to_bytes(body, BYTES_MAX)).await else {
-        let text = "the lines came too slowly: send fewer at once";
-        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", text));
-    };
-    let bytes = read.map_err(|_| too_large(BYTES_MAX))?;
-    let headers = headers.clone();
-    let decoding = tokio::task::spawn_blocking(move || decoded(&headers, bytes, BYTES_MAX));
-    let decoded = decoding.await;
-    decoded.unwrap_or_else(|_| Err(Problem::invalid("the body cannot be decoded")))
-}
-
 /// An entry, or the mistake in a line.
 type Line = Result<NewEntry, String>;
+
+/// What a body says.
+#[derive(Default)]
+struct Told {
+    /// Its entries, and the first mistakes with the numbers of their lines, in order.
+    lines: Vec<(usize, Line)>,
+    mistakes: usize,
+}
+
+impl Told {
+    fn of(lines: &[Numbered<'_>], new_session: &str) -> Self {
+        let mut told = Self::default();
+        for (number, line) in lines {
+            let line = parse(line, new_session);
+            told.mistakes += usize::from(line.is_err());
+            if line.is_ok() || told.mistakes <= MISTAKES_MAX {
+                told.lines.push((*number, line));
+            }
+        }
+        told
+    }
+}
 
 /// The entry that `line` says.
 fn parse(line: &[u8], new_session: &str) -> Line {
@@ -102,6 +102,10 @@ fn parse(line: &[u8], new_session: &str) -> Line {
         serde_json::from_value(Value::Object(object)).map_err(|error| error.to_string())?;
     let (mut entry, number_by_store) = line.into_entry(new_session)?;
     session_id::encode(&entry.session_id).map_err(|error| error.chain())?;
+    if matches!(&*entry.session_id, "." | "..") {
+        let why = "cannot be part of an address: browsers take it for a place";
+        return Err(format!("session id {:?} {why}", entry.session_id));
+    }
     entry.entry_id = id;
     Ok(NewEntry {
         entry,
@@ -109,17 +113,14 @@ fn parse(line: &[u8], new_session: &str) -> Line {
     })
 }
 
-/// Records `lines` in `store`, and returns the answer to each, and whether none has a mistake.
-fn record(
-    store: &dyn AuditStore,
-    lines: Vec<Line>,
-    started: &SessionStarted,
-) -> Result<(String, bool)> {
+/// Records what was told in `store`, and returns the answer to each line, and whether none has a
+/// mistake.
+fn record(store: &dyn AuditStore, told: Told, started: &SessionStarted) -> Result<(String, bool)> {
     let mut stored = Stored::new(store);
     let (mut batch, mut places, mut answers) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, line) in lines.into_iter().enumerate() {
+    for (number, line) in told.lines {
         match line {
-            Err(why) => answers.push(json!({"line": index + 1, "error": why})),
+            Err(why) => answers.push(json!({"line": number, "error": why})),
             Ok(new) if stored.number_of(&new, None)?.is_some() => answers.push(json!({
                 "entry_id": new.entry.entry_id,
                 "session_id": new.entry.session_id,
@@ -131,20 +132,45 @@ fn record(
             }
         }
     }
-    let is_whole = answers.iter().all(|answer| answer.get("error").is_none());
-    for session in stored.unknown(&batch)? {
+    let begun = stored.unknown(&batch)?;
+    for session in &begun {
         let event = JournalEvent::SessionStarted(started.clone());
-        store.record(Some(&session), event)?;
+        store.record(Some(session), event)?;
     }
     if !batch.is_empty() {
-        for (place, one) in places.into_iter().zip(store.append(batch)?) {
+        let appended = store.append(batch);
+        let appended = appended.inspect_err(|_| forget(store, &begun, started))?;
+        for (place, one) in places.into_iter().zip(appended) {
             answers[place] = serde_json::to_value(&one).map_err(|error| {
                 Error::new(ErrorKind::Io, "write the answer").with_source(error)
             })?;
         }
     }
-    let lines = answers.iter().map(|answer| format!("{answer}\n"));
-    Ok((lines.collect(), is_whole))
+    if let Some(more @ 1..) = told.mistakes.checked_sub(MISTAKES_MAX) {
+        let why = format!("{more} more lines have a mistake: mend those that are told first");
+        answers.push(json!({"more": more, "error": why}));
+    }
+    let mut text = String::new();
+    for answer in answers {
+        let _never_fails = writeln!(text, "{answer}");
+    }
+    Ok((text, told.mistakes == 0))
+}
+
+/// Removes those of `begun` that got no entry: nobody could tell what they are about. One that
+/// cannot be removed gets its entries when they are sent again.
+fn forget(store: &dyn AuditStore, begun: &[String], started: &SessionStarted) {
+    let by = started.user.clone().unwrap_or_default();
+    for session in begun {
+        let mut is_empty = true;
+        let read = store.read_trail(session, &mut |_| {
+            is_empty = false;
+            Ok(())
+        });
+        if is_empty && read.is_ok() {
+            let _stays = store.remove(session, &Removal::ClearedBy(by.clone()));
+        }
+    }
 }
 
 /// The entries that sessions have, to be compared with those that are sent.
@@ -212,5 +238,86 @@ impl<'s> Stored<'s> {
             }
         }
         Ok(unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use auto_recovery::audit::Recorder;
+    use auto_recovery::host::SystemHost;
+    use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
+    use auto_recovery::testing::{Effect, Fault, FaultyIo, Operation};
+
+    use super::*;
+
+    fn store(dir: &Path, io: Arc<dyn FileIo>) -> JsonlStore {
+        let recorder = Recorder::new(Arc::new(SystemHost::new()));
+        JsonlStore::open_with_io(dir, JsonlOptions::default(), recorder, io).unwrap()
+    }
+
+    #[test]
+    fn the_first_mistakes_are_told_and_the_others_are_counted() {
+        let good = br#"{"strategy":"fix","success":true,"error_type":"E"}"#;
+        let mut lines: Vec<Numbered<'_>> =
+            (1..=30_000).map(|number| (number, &b"{}"[..])).collect();
+        lines.push((30_001, good));
+        let told = Told::of(&lines, "s");
+        assert_eq!(told.mistakes, 30_000);
+        assert_eq!(told.lines.len(), MISTAKES_MAX + 1);
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(dir.path(), Arc::new(SystemIo));
+        let (text, is_whole) = record(&store, told, &SessionStarted::default()).unwrap();
+        let answers: Vec<&str> = text.lines().collect();
+        assert!(!is_whole);
+        assert_eq!(answers.len(), MISTAKES_MAX + 2);
+        assert!(
+            answers[99].starts_with("{\"line\":100,\"error\":"),
+            "{}",
+            answers[99]
+        );
+        assert!(
+            answers[100].contains("\"session_id\":\"s\""),
+            "{}",
+            answers[100]
+        );
+        assert!(answers[101].contains("\"more\":29900"), "{}", answers[101]);
+        assert_eq!(store.statistics("s").unwrap().total_attempts, 1);
+    }
+
+    #[test]
+    fn a_disk_that_is_full_leaves_no_session_without_entries() {
+        let dir = tempfile::tempdir().unwrap();
+        let io = Arc::new(FaultyIo::new());
+        let store = store(dir.path(), Arc::<FaultyIo>::clone(&io));
+        let line = br#"{"session_id":"s","strategy":"fix","success":true,"error_type":"E"}"#;
+        // The first write is that the session begins, the second its first entry.
+        io.fail(Fault {
+            operation: Operation::Write,
+            nth: 1,
+            and_all_after: false,
+            errno: 28,
+            effect: Effect::None,
+        });
+        let told = Told::of(&[(1, &line[..])], "n");
+        let error = record(&store, told, &SessionStarted::default()).unwrap_err();
+        assert_eq!(
+            (error.kind(), io.hits()),
+            (ErrorKind::NoSpace, 1),
+            "{error}"
+        );
+        assert_eq!(store.sessions().unwrap().len(), 0);
+        let told = Told::of(&[(1, &line[..])], "n");
+        record(&store, told, &SessionStarted::default()).unwrap();
+        assert_eq!(store.statistics("s").unwrap().total_attempts, 1);
+        let told = Told::of(
+            &[(
+                1,
+                &br#"{"session_id":"..","strategy":"fix","success":true,"error_type":"E"}"#[..],
+            )],
+            "n",
+        );
+        assert_eq!(told.mistakes, 1);
     }
 }

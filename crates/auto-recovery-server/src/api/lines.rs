@@ -7,19 +7,19 @@ use std::sync::Arc;
 
 use auto_recovery::audit::{AuditStore, Damage, session_id};
 use auto_recovery::{Error, ErrorKind, Result};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::app::App;
-use crate::http::{Chunks, Problem, Query, chunks};
+use crate::http::{Chunks, Named, Problem, Query, chunks};
 
 /// The entries of a session, in the order in which they were stored; none of one that is unknown.
 pub(crate) async fn trail(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Response, Problem> {
     session_id::encode(&id)?;
     lines(&app, move |store, out| {

@@ -7,6 +7,7 @@ mod actions;
 mod alerts;
 mod answer;
 mod batch;
+mod body_lines;
 mod document;
 mod export;
 mod failures;
@@ -21,7 +22,10 @@ pub(crate) use actions::{
     REASON_CHARS_MAX, clear, clear_session, hold, hold_session, read_small, release,
     release_session,
 };
-pub(crate) use alerts::{alerts, heartbeat, told};
+pub(crate) use alerts::{
+    acknowledge, acknowledge_incident, alerts, end_silence, end_silence_of, heartbeat, silence,
+    silences, told,
+};
 pub(crate) use answer::{no_such_method, nothing};
 pub(crate) use batch::batch;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auto_recovery::audit::{SessionHeld, SessionSummary};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::answer::{json, list};
 use super::find::{find, find_session, read_listing};
 use crate::app::App;
-use crate::http::{Problem, Query};
+use crate::http::{Named, Problem, Query};
 
 /// A page of the list, newest first.
 pub(crate) async fn sessions(
@@ -42,7 +42,7 @@ pub(crate) async fn sessions(
 pub(crate) async fn session(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Response, Problem> {
     let found = app.of_store(move |store| find_session(store, &id)).await?;
     Ok(json(&headers, text(&found) + "\n"))

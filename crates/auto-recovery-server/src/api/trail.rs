@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auto_recovery::audit::{AuditStore, Damage};
 use auto_recovery::{Error, ErrorKind, Result};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::value::RawValue;
@@ -13,7 +13,7 @@ use super::answer::{json, list};
 use super::find::find_session;
 use super::sessions::text;
 use crate::app::App;
-use crate::http::{Problem, Query};
+use crate::http::{Named, Problem, Query};
 
 /// Entries or records on a page.
 const LIMIT: u64 = 100;
@@ -58,7 +58,7 @@ impl Items {
 pub(crate) async fn entries_of(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    Named(id): Named,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     page(app, headers, id, query, |store, id, items| {
@@ -74,7 +74,7 @@ pub(crate) async fn entries_of(
 pub(crate) async fn journal_of(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    Named(id): Named,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     page(app, headers, id, query, |store, id, items| {
@@ -126,7 +126,7 @@ async fn page(
 pub(crate) async fn statistics_of(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Response, Problem> {
     let sums = app
         .of_store(move |store| {

@@ -83,17 +83,13 @@ impl Counts {
             let mut known = connection.prepare_cached(
                 "SELECT count(*), coalesce(sum(labels = ?2), 0) FROM counter WHERE name = ?1",
             )?;
-            let (count, has): (i64, bool) =
+            let (labelled, has): (i64, bool) =
                 known.query_row([name, &labels], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let labels = match has || count < LABELS_MAX {
+            let labels = match has || labelled < LABELS_MAX {
                 true => labels,
                 false => rest_of(&labels),
             };
-            let mut upsert = connection.prepare_cached(
-                "INSERT INTO counter VALUES (?, ?, ?)
-                 ON CONFLICT DO UPDATE SET value = value + excluded.value",
-            )?;
-            upsert.execute(params![name, labels, value])?;
+            count(connection, name, &labels, value)?;
         }
         Ok(())
     }
@@ -115,6 +111,20 @@ impl Database {
             rows.collect()
         })
     }
+}
+
+/// Adds `value` to the counter `name` with `labels`, which are of a fixed number.
+pub(crate) fn count(
+    connection: &Connection,
+    name: &str,
+    labels: &str,
+    value: f64,
+) -> rusqlite::Result<()> {
+    let mut upsert = connection.prepare_cached(
+        "INSERT INTO counter VALUES (?, ?, ?)
+         ON CONFLICT DO UPDATE SET value = value + excluded.value",
+    )?;
+    upsert.execute(params![name, labels, value]).map(drop)
 }
 
 /// `labels` with every value but those of a fixed list replaced by `other`.

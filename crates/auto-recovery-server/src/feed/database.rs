@@ -3,7 +3,7 @@
 //! Rows and the positions up to which the store was read are written in one transaction, so that a
 //! server that is killed goes on where its rows end.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use auto_recovery::files::{self, Purpose};
 use auto_recovery::host::Host;
 use auto_recovery::mutex::lock;
-use auto_recovery::patience::Holder;
+use auto_recovery::patience::{Alone, lock_file};
 use auto_recovery::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior};
 
@@ -71,18 +71,41 @@ pub(crate) struct Database {
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
     /// Held as long as this server lives; whoever works beside it has none.
-    _lock: Option<File>,
+    _held: Option<Held>,
 }
 
 impl Database {
-    /// The feed of the store at `url`, made where there is none.
+    /// The feed of the store at `url`, made where there is none, for a server. A look that is just
+    /// decided is waited for.
     ///
     /// # Errors
     /// [`ErrorKind::Busy`] if another server has it; otherwise if it cannot be used.
-    pub(crate) fn open(state_dir: &Path, url: &str, new_id: &str) -> Result<Self> {
+    pub(crate) fn open(state_dir: &Path, url: &str, host: &dyn Host) -> Result<Self> {
         let place = place_of(state_dir, url)?;
-        let held = hold(&place.with_extension("lock"), url)?;
-        Self::at(place.with_extension("sqlite"), url, new_id, Some(held))
+        let mut held = Held::take(&place, url, host)?;
+        // The lock itself says from now on that there is a server.
+        held.turn = None;
+        Self::at(
+            place.with_extension("sqlite"),
+            url,
+            &new_feed_id(host),
+            Some(held),
+        )
+    }
+
+    /// The same for one look, which waits for others of its kind.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] if a server has it; otherwise if it cannot be used.
+    pub(crate) fn open_for_look(state_dir: &Path, url: &str, host: &dyn Host) -> Result<Self> {
+        let place = place_of(state_dir, url)?;
+        let held = Held::take(&place, url, host)?;
+        Self::at(
+            place.with_extension("sqlite"),
+            url,
+            &new_feed_id(host),
+            Some(held),
+        )
     }
 
     /// The same for whoever works beside the server, which may run or not.
@@ -94,7 +117,7 @@ impl Database {
         Self::at(place.with_extension("sqlite"), url, new_id, None)
     }
 
-    fn at(path: PathBuf, url: &str, new_id: &str, held: Option<File>) -> Result<Self> {
+    fn at(path: PathBuf, url: &str, new_id: &str, held: Option<Held>) -> Result<Self> {
         files::open_own(&path, OpenOptions::new().write(true).create(true))
             .map_err(|error| Error::io("open", &path, error))?;
         let failed = |error| failed("open the feed", &path, error);
@@ -118,7 +141,7 @@ impl Database {
             id,
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
-            _lock: held,
+            _held: held,
             path,
         })
     }
@@ -165,6 +188,29 @@ impl Database {
             Ok(answer)
         };
         changed().map_err(|error| failed("write the feed", &self.path, error))
+    }
+}
+
+/// Being the only one who writes the feed.
+///
+/// A look has its turn all the time, a server only while it takes the lock: whoever has the turn
+/// and does not get the lock knows that a server has it.
+struct Held {
+    _lock: Alone,
+    turn: Option<File>,
+}
+
+impl Held {
+    fn take(place: &Path, url: &str, host: &dyn Host) -> Result<Self> {
+        let path = place.with_extension("turn");
+        let opened = files::open_own(&path, OpenOptions::new().write(true).create(true));
+        let turn = opened.map_err(|error| Error::io("open", &path, error))?;
+        lock_file(host, &path, &turn, &mut || Ok(turn.try_lock()?))?;
+        let doing = format!("{url} is served");
+        Ok(Self {
+            _lock: Alone::take(&place.with_extension("lock"), &doing)?,
+            turn: Some(turn),
+        })
     }
 }
 
@@ -253,27 +299,6 @@ pub(crate) fn dir_of(state_dir: &Path, url: &str, of: &str) -> PathBuf {
     state_dir.join("server").join(name)
 }
 
-/// Takes the file at `path`, which says that a server has the store at `url`.
-fn hold(path: &Path, url: &str) -> Result<File> {
-    let opened = files::open_own(path, OpenOptions::new().write(true).create(true));
-    let file = opened.map_err(|error| Error::io("open", path, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::Error(error)) => Err(Error::io("lock", path, error)),
-        Err(TryLockError::WouldBlock) => {
-            let metadata = file
-                .metadata()
-                .map_err(|error| Error::io("look at", path, error))?;
-            let who = match Holder::of(&[metadata]) {
-                Some(holder) => holder.to_string(),
-                None => "another process".to_owned(),
-            };
-            let text = format!("{url} is served already, by {who}: one server a store");
-            Err(Error::new(ErrorKind::Busy, text))
-        }
-    }
-}
-
 fn failed(doing: &str, path: &Path, error: rusqlite::Error) -> Error {
     let text = format!("cannot {doing} {}", path.display());
     let full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
@@ -283,4 +308,42 @@ fn failed(doing: &str, path: &Path, error: rusqlite::Error) -> Error {
         ErrorKind::Io
     };
     Error::new(kind, text).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use auto_recovery::host::SystemHost;
+    use auto_recovery::interrupt::Interrupt;
+
+    use super::*;
+
+    const URL: &str = "jsonl:/somewhere";
+
+    #[test]
+    fn looks_wait_for_each_other_and_not_for_a_server() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = SystemHost::new();
+        let look = Database::open_for_look(dir.path(), URL, &host).unwrap();
+        std::thread::scope(|scope| {
+            for open in [Database::open_for_look, Database::open] {
+                let impatient = Arc::new(Interrupt::new().unwrap());
+                impatient.raise(15);
+                let impatient = SystemHost::with_interrupt(impatient);
+                let second = open(dir.path(), URL, &impatient).err().unwrap();
+                assert_eq!(second.kind(), ErrorKind::Interrupted, "{second}");
+                assert!(second.to_string().contains("waiting for"), "{second}");
+            }
+            let waiting = scope.spawn(|| Database::open(dir.path(), URL, &host));
+            drop(look);
+            let server = waiting.join().unwrap().unwrap();
+            for open in [Database::open_for_look, Database::open] {
+                let second = open(dir.path(), URL, &host).err().unwrap();
+                assert_eq!(second.kind(), ErrorKind::Busy, "{second}");
+            }
+            drop(server);
+        });
+        Database::open(dir.path(), URL, &host).unwrap();
+    }
 }

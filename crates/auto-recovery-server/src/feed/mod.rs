@@ -9,6 +9,7 @@ mod kinds;
 mod rows;
 mod take_up;
 
+pub(crate) use counters::count;
 pub(crate) use database::{Database, beside, dir_of, new_feed_id};
 pub(crate) use failures::{ALL, SLOT_US, TOOK_MS};
 pub(crate) use follow::{Following, Standing, follow};

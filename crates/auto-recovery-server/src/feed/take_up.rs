@@ -440,4 +440,35 @@ impl Database {
             ids.collect()
         })
     }
+
+    /// The newest sessions for which a person is needed, as alerts understand it: their kind of
+    /// failure was neither cured since in the same project, nor acknowledged. Looks at `limit`.
+    ///
+    /// # Errors
+    /// If the feed cannot be read.
+    pub(crate) fn needing_a_person(&self, limit: u32) -> Result<Vec<String>> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT one.session_id FROM (
+                    SELECT session_id, project, began FROM position
+                    WHERE outcome = 'escalated' ORDER BY began DESC LIMIT ?
+                 ) AS one
+                 LEFT JOIN failure_session AS failure ON failure.session_id = one.session_id
+                 WHERE NOT EXISTS (
+                    SELECT 1 FROM failure_session AS later
+                    JOIN position AS of ON of.session_id = later.session_id
+                    WHERE later.kind = failure.kind AND later.at_us > failure.at_us
+                        AND of.outcome = 'recovered' AND of.project IS one.project
+                 ) AND NOT EXISTS (
+                    SELECT 1 FROM alert_silence AS said
+                    JOIN alert_incident AS incident ON incident.incident = said.incident
+                    WHERE incident.labels ->> '$.failure_kind' = failure.kind
+                        AND incident.labels ->> '$.project' = coalesce(one.project, '')
+                        AND said.at >= one.began
+                 ) ORDER BY one.began DESC",
+            )?;
+            let ids = select.query_map([limit], |row| row.get(0))?;
+            ids.collect()
+        })
+    }
 }

@@ -63,14 +63,14 @@ pub(crate) fn decoded(
     let read = decoder.read_to_end(&mut whole);
     read.map_err(|error| Problem::invalid(format!("the body is no gzip: {error}")))?;
     match whole.len() > bytes_max {
-        true => Err(too_large(bytes_max)),
+        true => Err(too_large(&format!("{bytes_max} bytes"))),
         false => Ok(whole.into()),
     }
 }
 
-/// That a body is larger than `bytes_max`.
-pub(crate) fn too_large(bytes_max: usize) -> Problem {
-    let text = format!("more than {bytes_max} bytes, or not whole: send fewer lines at once");
+/// That a body has more than `most`.
+pub(crate) fn too_large(most: &str) -> Problem {
+    let text = format!("more than {most}: send fewer lines at once");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", text)
 }
 

@@ -73,11 +73,7 @@ async fn checked(app: &Arc<App>, mut request: Request) -> Result<Request, Respon
 /// Who sends a request with `headers`.
 async fn caller(app: &Arc<App>, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let token = value
-            .to_str()
-            .ok()
-            .and_then(|value| value.strip_prefix("Bearer "));
-        let Some(token) = token.map(str::to_owned) else {
+        let Some(token) = value.to_str().ok().and_then(bearer).map(str::to_owned) else {
             return Ok(None);
         };
         return app.run(move |app| app.access.by_token(token.trim())).await;
@@ -86,6 +82,12 @@ async fn caller(app: &Arc<App>, headers: &HeaderMap) -> Result<Option<Caller>, P
         Some(cookie) => app.run(move |app| app.access.by_cookie(&cookie)).await,
         None => Ok(None),
     }
+}
+
+/// The token in the header `value`. The name of the scheme is in letters of any case: RFC 9110.
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then_some(token)
 }
 
 /// The answer to who has not said who they are: a browser is shown the way in.
@@ -192,6 +194,20 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(name_of(host), name);
+        }
+    }
+
+    #[test]
+    fn a_token_stands_behind_its_scheme() {
+        for (value, token) in [
+            ("Bearer abc", Some("abc")),
+            ("bearer abc", Some("abc")),
+            ("BEARER abc", Some("abc")),
+            ("Bearerabc", None),
+            ("Basic abc", None),
+            ("", None),
+        ] {
+            assert_eq!(bearer(value), token, "{value:?}");
         }
     }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::message::{logs, traces};
 use super::session::Session;
 use crate::feed::{Event, Following, Kind, Wanted};
-use crate::outbound::{Answer, Outbound, OutboundUrl};
+use crate::outbound::{Answer, Outbound, OutboundUrl, check_header};
 
 /// Rows of the feed that become one request.
 const PAGE: usize = 64;
@@ -88,6 +88,10 @@ impl Exporter {
             let url = OutboundUrl::parse(&format!("{base}{path}"));
             url.map_err(|why| Error::new(ErrorKind::InvalidInput, format!("the endpoint {why}")))
         };
+        for (name, value) in &options.headers {
+            let wrong = |why| Error::new(ErrorKind::InvalidInput, format!("the header {why}"));
+            check_header(name, value).map_err(wrong)?;
+        }
         let key = u128::from(following.host.random()).to_be_bytes();
         Ok(Self {
             outbound: Outbound::new(options.roots.as_deref())?,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use auto_recovery::audit::SessionHeld;
 use auto_recovery::escape::escape_text;
 use axum::body::Body;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::response::Redirect;
 use maud::{Markup, html};
 
@@ -14,7 +14,7 @@ use super::frame::Wrong;
 use super::pieces;
 use crate::api::{REASON_CHARS_MAX, clear_session, hold_session, read_small, release_session};
 use crate::app::App;
-use crate::http::{Caller, Scope};
+use crate::http::{Caller, Named, Scope};
 
 /// The forms for the session `id`; nothing for those who may not.
 pub(super) fn forms(caller: &Caller, id: &str, held: Option<&SessionHeld>) -> Markup {
@@ -60,7 +60,7 @@ pub(super) fn forms(caller: &Caller, id: &str, held: Option<&SessionHeld>) -> Ma
 pub(crate) async fn hold(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
     body: Body,
 ) -> Result<Redirect, Wrong> {
     let reason = field(body, "reason").await?;
@@ -72,7 +72,7 @@ pub(crate) async fn hold(
 pub(crate) async fn release(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Redirect, Wrong> {
     release_session(&app, &caller, id.clone()).await?;
     Ok(Redirect::to(&pieces::path(&id)))
@@ -82,7 +82,7 @@ pub(crate) async fn release(
 pub(crate) async fn clear(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
     body: Body,
 ) -> Result<Redirect, Wrong> {
     let typed = field(body, "session_id").await?.unwrap_or_default();

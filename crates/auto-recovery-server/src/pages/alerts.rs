@@ -1,31 +1,40 @@
-//! Alerts: each rule with its state, what fires, and every message with every try.
+//! Alerts: each rule with its state, what fires, silences, and every message with every try.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auto_recovery::escape::escape_text;
-use axum::extract::State;
+use axum::extract::{Extension, State};
+use axum::response::Redirect;
 use maud::{Markup, html};
+use rusqlite::Connection;
 
 use super::frame::{Page, Wrong, framed};
 use super::pieces;
-use crate::alerts::{Alert, Delivery, active, deliveries, stale};
+use crate::alerts::{Alert, Delivery, Silence, active, deliveries, silences, stale};
+use crate::api::{acknowledge_incident, end_silence_of};
 use crate::app::App;
+use crate::http::{Caller, Named, Scope};
 
 /// What fires, what waits, and who was told.
-pub(crate) async fn alerts(State(app): State<Arc<App>>) -> Result<Page, Wrong> {
+pub(crate) async fn alerts(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Page, Wrong> {
     let asked = app.run(|app| {
         let feed = app.feed();
+        let silences = |feed: &Connection| silences::list(feed, app.host.now());
         Ok((
-            feed.read(active)?,
-            feed.read(stale)?,
-            feed.read(deliveries)?,
+            (feed.read(active)?, feed.read(stale)?),
+            (feed.read(silences)?, feed.read(deliveries)?),
         ))
     });
-    let (alerts, stale, deliveries) = asked.await?;
+    let ((alerts, stale), (silences, deliveries)) = asked.await?;
+    let may_change = caller.may(Scope::Admin);
     let content = html! {
         (rules(&app.rules, &alerts, &stale))
-        (firing(&alerts))
+        (firing(&alerts, may_change))
+        (silent(&silences, may_change))
         (told(&deliveries))
         p {
             code { "recover alerts ack INCIDENT" } " acknowledges one, "
@@ -86,7 +95,7 @@ fn rule(name: &str, check: &str, alerts: &[Alert], stale: Option<&String>) -> Ma
     }
 }
 
-fn firing(alerts: &[Alert]) -> Markup {
+fn firing(alerts: &[Alert], may_change: bool) -> Markup {
     html! {
         @if !alerts.is_empty() {
             div class="wide" {
@@ -98,6 +107,7 @@ fn firing(alerts: &[Alert]) -> Markup {
                         th scope="col" { "Since" }
                         th scope="col" { "What" }
                         th scope="col" { "Sessions" }
+                        @if may_change { th scope="col" { "Acknowledge" } }
                     } }
                     tbody {
                         @for alert in alerts {
@@ -114,6 +124,7 @@ fn firing(alerts: &[Alert]) -> Markup {
                                         a href=(pieces::path(session)) { (escape_text(session)) } " "
                                     }
                                 }
+                                @if may_change { td { (acknowledging(alert)) } }
                             }
                         }
                     }
@@ -121,6 +132,80 @@ fn firing(alerts: &[Alert]) -> Markup {
             }
         }
     }
+}
+
+/// The form that acknowledges what fires.
+fn acknowledging(alert: &Alert) -> Markup {
+    html! {
+        @if let Some(incident) = &alert.incident {
+            form method="post" action={ "/alerts/" (pieces::encoded(incident)) "/acknowledge" } {
+                button type="submit" aria-label={ "Acknowledge " (incident) } { "Acknowledge" }
+            }
+        }
+    }
+}
+
+fn silent(silences: &[Silence], may_change: bool) -> Markup {
+    html! {
+        @if !silences.is_empty() {
+            div class="wide" {
+                table {
+                    caption { "Silences" }
+                    thead { tr {
+                        th scope="col" { "Silence" }
+                        th scope="col" { "Matches" }
+                        th scope="col" { "Until" }
+                        th scope="col" { "By" }
+                        th scope="col" { "Why" }
+                        @if may_change { th scope="col" { "End" } }
+                    } }
+                    tbody { @for one in silences { (silence(one, may_change)) } }
+                }
+            }
+        }
+    }
+}
+
+fn silence(of: &Silence, may_change: bool) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (of.id) }
+            td {
+                @for (name, value) in &of.matchers {
+                    (escape_text(name)) "=" (pieces::name(value)) " "
+                }
+            }
+            td { (pieces::time(&of.until)) }
+            td { (pieces::name(&of.by)) }
+            td { (pieces::name(&of.reason)) }
+            @if may_change {
+                td {
+                    form method="post" action={ "/silences/" (of.id) "/end" } {
+                        button type="submit" aria-label={ "End silence " (of.id) } { "End" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Ends a silence, and shows those that are left.
+pub(crate) async fn end_silence(
+    State(app): State<Arc<App>>,
+    Named(id): Named,
+) -> Result<Redirect, Wrong> {
+    end_silence_of(&app, id).await?;
+    Ok(Redirect::to("/alerts"))
+}
+
+/// Acknowledges an incident, and shows what is left.
+pub(crate) async fn acknowledge(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Named(id): Named,
+) -> Result<Redirect, Wrong> {
+    acknowledge_incident(&app, &caller, id, String::new()).await?;
+    Ok(Redirect::to("/alerts"))
 }
 
 fn told(deliveries: &[Delivery]) -> Markup {

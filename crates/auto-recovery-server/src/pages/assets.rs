@@ -1,12 +1,12 @@
 //! The one sheet and the scripts.
 
-use axum::extract::{Path, RawQuery};
+use axum::extract::RawQuery;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use auto_recovery::report::{PAGE_STYLE, chart};
 
-use crate::http::Problem;
+use crate::http::{Named, Problem};
 
 /// Rules of the pages beside those of reports and charts.
 const STYLE: &str = include_str!("style.css");
@@ -37,7 +37,7 @@ pub(crate) async fn style(RawQuery(query): RawQuery) -> Response {
 }
 
 /// The script `name`.
-pub(crate) async fn script(Path(name): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn script(Named(name): Named) -> Result<Response, Problem> {
     let found = SCRIPTS.into_iter().find(|(one, _)| *one == name);
     let (_, text) = found.ok_or_else(|| Problem::not_found("there is no such script"))?;
     let kind = HeaderValue::from_static("text/javascript; charset=utf-8");

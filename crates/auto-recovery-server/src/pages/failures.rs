@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auto_recovery::escape::escape_text;
 use auto_recovery::report::chart::{Chart, Column, Tone, columns, sparkline};
 use auto_recovery::wording::cut;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use maud::{Markup, PreEscaped, html};
 
 use super::frame::{Page, Wrong, framed};
@@ -16,7 +16,7 @@ use super::view::view;
 use crate::api::{KindPage, kind_page, read_kind_query, summary};
 use crate::app::App;
 use crate::feed::{FailureKind, KindQuery, OfStrategy, Slot, Sort};
-use crate::http::{Problem, Query};
+use crate::http::{Named, Problem, Query};
 
 /// Days of a sparkline, and of the chart of one kind.
 const SPARK_DAYS: usize = 14;
@@ -175,7 +175,7 @@ fn interval(of: &OfStrategy) -> String {
 /// One kind.
 pub(crate) async fn failure(
     State(app): State<Arc<App>>,
-    Path(kind): Path<String>,
+    Named(kind): Named,
     RawQuery(raw): RawQuery,
 ) -> Result<Page, Wrong> {
     Query::read(raw.as_deref())?.end()?;

@@ -22,7 +22,7 @@ mod view;
 
 pub(crate) use about::about;
 pub(crate) use actions::{clear, hold, release};
-pub(crate) use alerts::alerts;
+pub(crate) use alerts::{acknowledge, alerts, end_silence};
 pub(crate) use assets::{script, style};
 pub(crate) use choices::in_view;
 pub(crate) use failures::{failure, failures};

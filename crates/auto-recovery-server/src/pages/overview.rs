@@ -49,7 +49,7 @@ pub(crate) async fn overview(
     let (view, now_us) = (view(), app.now_us());
     let of_feed = app.run(move |app| {
         let feed = app.feed();
-        let escalated = feed.with_outcome("escalated", CANDIDATES)?;
+        let escalated = feed.needing_a_person(CANDIDATES)?;
         let ids = (escalated, feed.with_outcome(BEGUN, CANDIDATES)?);
         let (mut days, from) = view.days(now_us, DAYS);
         let since = since_us.unwrap_or(i64::MIN).div_euclid(SLOT_US);
@@ -134,7 +134,7 @@ fn content(app: &App, shown: &Shown, (range, [sums, before], days): Sums<'_>) ->
                 "of attempts cured it (95 %: " (format!("{low:.0}–{high:.0}")) ")"
                 (was(rate(before)))
             }
-            li { b { (sums.escalated) } "need a person" (was(before.escalated.to_string())) }
+            li { b { (sums.escalated) } "not recovered" (was(before.escalated.to_string())) }
             li { b { (sums.flaky) } "passed by plain retry" (was(before.flaky.to_string())) }
         }
         (ends(sums))
@@ -146,7 +146,7 @@ fn content(app: &App, shown: &Shown, (range, [sums, before], days): Sums<'_>) ->
             section { h2 { "Running now" } (pieces::sessions(app, "Sessions that have not ended", &shown.running)) }
         }
         @if !shown.escalated.is_empty() {
-            section { h2 { "Needs a person" } (pieces::sessions(app, "The newest that nothing helped", &shown.escalated)) }
+            section { h2 { "Needs a person" } (pieces::sessions(app, "Not recovered, and neither acknowledged nor cured since", &shown.escalated)) }
         }
     }
 }

@@ -6,7 +6,7 @@ use auto_recovery::audit::{RedactedStore, session_id};
 use auto_recovery::escape::escape_text;
 use auto_recovery::report::{HtmlReport, Source, html_report};
 use auto_recovery::wording::shell_word;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use maud::{Markup, PreEscaped, html};
 
 use super::frame::{Page, Wrong, within};
@@ -14,13 +14,13 @@ use super::{actions, failures, pieces};
 use crate::api::find_session;
 use crate::app::App;
 use crate::feed::Neighbours;
-use crate::http::Caller;
+use crate::http::{Caller, Named};
 
 /// The session `id`.
 pub(crate) async fn session(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Page, Wrong> {
     let redactor = Arc::clone(&app.redactor);
     let (leftovers, now) = (Arc::clone(&app.leftovers), app.host.now());

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use auto_recovery::ErrorKind;
+use auto_recovery_server::ServerOptions;
 
 use crate::client::ask;
 use crate::machine::{Kind, Machine};
@@ -199,6 +200,21 @@ fn one_server_a_store() {
     assert!(second.to_string().contains("served already"), "{second}");
     server.end();
     machine.start();
+}
+
+#[test]
+fn one_server_a_store_whichever_state_it_keeps() {
+    for kind in [Kind::Jsonl, Kind::Sqlite] {
+        let machine = Machine::new(kind);
+        let elsewhere = machine.dir().join("another state");
+        let with_state = |options: &mut ServerOptions| options.state_dir.clone_from(&elsewhere);
+        let server = machine.start();
+        let second = machine.try_start_with(with_state).err().unwrap();
+        assert_eq!(second.kind(), ErrorKind::Busy, "{kind:?}: {second}");
+        assert!(second.to_string().contains("is served already"), "{second}");
+        server.end();
+        machine.try_start_with(with_state).unwrap().end();
+    }
 }
 
 #[test]

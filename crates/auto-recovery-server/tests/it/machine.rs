@@ -1,16 +1,18 @@
 //! A store, its state, and a server over it that can be ended and started again.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
+use auto_recovery::ErrorKind;
 use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, Recorder, SessionStarted};
 use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::host::SystemHost;
 use auto_recovery::interrupt::Interrupt;
-use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
+use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 use auto_recovery::report::NothingKept;
 use auto_recovery_server::{Alerting, Leftovers, OtlpOptions, Server, ServerOptions, Tokens};
 use auto_recovery_sql::{PostgresOptions, PostgresStore, SqliteOptions, SqliteStore};
@@ -45,6 +47,8 @@ pub(crate) struct Machine {
     pub(crate) otlp: Option<OtlpOptions>,
     /// What is watched for.
     pub(crate) alerting: Alerting,
+    /// How its files are touched, if not as ever.
+    pub(crate) io: Option<Arc<dyn FileIo>>,
     /// Its database, if it has one.
     database: Option<String>,
 }
@@ -66,6 +70,7 @@ impl Machine {
             kind,
             otlp: None,
             alerting: Alerting::default(),
+            io: None,
             database: (kind == Kind::Postgres).then(|| shared().database().url),
         }
     }
@@ -80,7 +85,9 @@ impl Machine {
         let path = self.dir.path().join("store");
         match self.kind {
             Kind::Jsonl => {
-                Arc::new(JsonlStore::open(&path, JsonlOptions::default(), recorder).unwrap())
+                let io = self.io.clone().unwrap_or_else(|| Arc::new(SystemIo));
+                let options = JsonlOptions::default();
+                Arc::new(JsonlStore::open_with_io(&path, options, recorder, io).unwrap())
             }
             Kind::Sqlite => {
                 let file = path.with_extension("sqlite");
@@ -92,6 +99,10 @@ impl Machine {
                 Arc::new(PostgresStore::open(url, options, recorder).unwrap())
             }
         }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(crate) fn token_file(&self) -> PathBuf {
@@ -184,6 +195,7 @@ impl Machine {
             database: self.database.clone(),
             otlp: self.otlp.clone(),
             alerting: self.alerting.clone(),
+            io: self.io.clone(),
         }
     }
 
@@ -194,18 +206,27 @@ impl Machine {
 
     /// The same over sessions that left something beside their record.
     pub(crate) fn start_with(&self, leftovers: Arc<dyn Leftovers>) -> Running {
-        Self::ready(self.try_start_as(leftovers, ANY, |_| {}).unwrap())
+        self.start_as(&leftovers, ANY)
     }
 
     /// A server that has read the store, where another was.
     pub(crate) fn start_at(&self, address: SocketAddr) -> Running {
-        Self::ready(
-            self.try_start_as(Arc::new(NothingKept), address, |_| {})
-                .unwrap(),
-        )
+        let nothing: Arc<dyn Leftovers> = Arc::new(NothingKept);
+        self.start_as(&nothing, address)
     }
 
-    fn ready(running: Running) -> Running {
+    /// A server, once the one before is wholly gone: what it left behind ends with its process,
+    /// which is this one.
+    fn start_as(&self, leftovers: &Arc<dyn Leftovers>, listen: SocketAddr) -> Running {
+        let begin = Instant::now();
+        let running = loop {
+            match self.try_start_as(Arc::clone(leftovers), listen, |_| {}) {
+                Err(error) if error.kind() == ErrorKind::Busy && begin.elapsed() < LONG => {
+                    std::thread::yield_now();
+                }
+                started => break started.unwrap(),
+            }
+        };
         while running.ask("GET /readyz", &[]).status != 200 {
             std::thread::yield_now();
         }

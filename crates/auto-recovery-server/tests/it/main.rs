@@ -11,6 +11,7 @@ mod client;
 mod compressed;
 mod connections;
 mod doors;
+mod ending;
 mod events;
 mod failures;
 mod feed;
@@ -22,7 +23,9 @@ mod past;
 #[path = "../../../auto-recovery-sql/tests/it/postgres_server.rs"]
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod postgres_server;
+mod problems;
 mod prometheus;
+mod silences;
 mod speed;
 mod tls;
 mod tokens;

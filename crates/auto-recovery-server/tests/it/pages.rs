@@ -121,8 +121,8 @@ fn who_needs_a_person_stands_on_the_first_page_until_cured_or_cleared() {
     for kind in Kind::ALL {
         let machine = Machine::new(kind);
         let store = machine.store();
-        let end = |id: &str, outcome| {
-            store.record(Some(id), started("p")).unwrap();
+        let end = |id: &str, project: &str, outcome| {
+            store.record(Some(id), started(project)).unwrap();
             store.append(vec![entry(id, 1)]).unwrap();
             let finished = SessionFinished {
                 outcome,
@@ -133,11 +133,12 @@ fn who_needs_a_person_stands_on_the_first_page_until_cured_or_cleared() {
                 .unwrap();
         };
         // One from before the feed began, and one from after.
-        end("early", SessionOutcome::Escalated);
+        end("early", "p", SessionOutcome::Escalated);
         let server = machine.start();
         let mut stream = server.lines("/api/v1/events");
-        end("late", SessionOutcome::Escalated);
-        end("well", SessionOutcome::Recovered);
+        end("late", "p", SessionOutcome::Escalated);
+        // What is cured elsewhere is not cured here.
+        end("well", "q", SessionOutcome::Recovered);
         for _ in 0..6 {
             stream.row().unwrap();
         }
@@ -156,8 +157,8 @@ fn who_needs_a_person_stands_on_the_first_page_until_cured_or_cleared() {
             ["early", "late", "well"].map(|id| list.contains(&format!("/sessions/{id}\"")))
         };
         assert_eq!(needs(), [true, true, false], "{kind:?}");
-        end("early", SessionOutcome::Recovered);
         store.clear("late").unwrap();
+        end("cure", "p", SessionOutcome::Recovered);
         for _ in 0..5 {
             stream.row().unwrap();
         }

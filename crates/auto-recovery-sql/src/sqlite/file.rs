@@ -10,7 +10,7 @@ use std::sync::Mutex;
 
 use auto_recovery::error::{Error, ErrorKind, Result};
 use auto_recovery::files::{self, FileId, Links, Purpose};
-use auto_recovery::patience::Holder;
+use auto_recovery::patience::{Alone, Holder};
 use rustix::fs::StatVfsMountFlags;
 
 use auto_recovery::mutex::lock;
@@ -79,6 +79,20 @@ pub(super) fn check_own(path: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Makes the caller the only server over the database at `path`, by a lock on a file beside it: its
+/// own locks are SQLite's. `None` where nobody can write: it is served all the same.
+pub(super) fn serve_alone(path: &Path, doing: &str) -> Result<Option<Alone>> {
+    if let Some(dir) = path.parent()
+        && files::make_private_dirs(dir).is_err()
+    {
+        // What is wrong is told by whoever reads, or writes.
+        return Ok(None);
+    }
+    let mut lock = path.as_os_str().to_owned();
+    lock.push("-serving");
+    Alone::take_if_possible(Path::new(&lock), doing)
 }
 
 /// Who has the database at `path` locked, in words that follow its name. Where it is written

@@ -7,7 +7,7 @@
 //! its mode, and those beside it take it. The tables are described in `migrations/sqlite`; people
 //! ask the views `sessions`, `entries` and `session_statistics`. The database's `application_id`
 //! says that it is ours, its `user_version` which format it has: older ones are brought up when
-//! they are opened, newer ones refused.
+//! they are opened, newer ones refused. A server has `FILE-serving` locked, which is empty.
 //!
 //! # Writing
 //!

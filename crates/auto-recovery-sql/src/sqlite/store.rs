@@ -7,9 +7,9 @@ use std::sync::Arc;
 use auto_recovery::audit::encrypting::KeyStore;
 use auto_recovery::audit::sealing::SealStore;
 use auto_recovery::audit::{
-    Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
-    NewEntry, ReadAfter, Recorder, Removal, Removed, Seen, SessionKey, SessionPage, SessionQuery,
-    SessionSummary, StoredEntry,
+    Appended, AuditStore, Claim, Damage, Durability, Follower, Importer, JournalEvent,
+    JournalRecord, NewEntry, ReadAfter, Recorder, Removal, Removed, Seen, SessionKey, SessionPage,
+    SessionQuery, SessionSummary, StoredEntry,
 };
 use auto_recovery::error::{Error, Result};
 use auto_recovery::group_commit::{GroupCommit, Pace};
@@ -180,6 +180,12 @@ impl AuditStore for SqliteStore {
             return Ok(Removed::Unknown);
         }
         remove::remove(&self.database, &self.recorder, session_id, removal)
+    }
+
+    fn claim(&self) -> Result<Option<Box<dyn Claim>>> {
+        let doing = format!("{} is served", self.url());
+        let alone = file::serve_alone(&self.database.path, &doing)?;
+        Ok(alone.map(|alone| Box::new(alone) as Box<dyn Claim>))
     }
 
     fn follower(&self) -> Result<Box<dyn Follower + '_>> {

@@ -1,4 +1,4 @@
-//! Being the only server over a store that several machines have.
+//! Being the only server over a store.
 
 use crate::error::Result;
 

@@ -339,8 +339,8 @@ pub trait AuditStore: Send + Sync {
     /// If the store cannot be read.
     fn follower(&self) -> Result<Box<dyn Follower + '_>>;
 
-    /// Makes the caller the only server over this store, whichever machines have it; `None` if one
-    /// machine alone has it, for which a lock of its own is enough.
+    /// Makes the caller the only server over this store, whichever machines have it; `None` where
+    /// nobody can be that, as on a file system that cannot be written.
     ///
     /// # Errors
     /// [`ErrorKind::Busy`] if another is it; otherwise if the store cannot be reached.

@@ -12,6 +12,7 @@
 //! - `DIR/seals.jsonl`, the seals: one a line, see [`crate::audit::sealing`].
 //! - `DIR/rollups/`, sums that readers left to later ones, and where in the journal the records of
 //!   each session stand. They are derived, and may be removed at any time.
+//! - `DIR/import.lock` and `DIR/serving.lock`, empty: whoever imports, or serves, has them locked.
 //! - `DIR/<file>.torn-<offset>`, bytes that a cut short write left at `offset` of `<file>`.
 //!
 //! # Writing
@@ -34,6 +35,7 @@
 //! what the Python original wrote (pretty-printed objects one after another) and any mixture of the
 //! two. What cannot be read is reported with its place and hides nothing else.
 
+mod claim;
 mod dir;
 mod follow;
 mod import;

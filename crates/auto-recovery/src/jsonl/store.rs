@@ -17,13 +17,13 @@ use super::write::append_call;
 use super::write::appender::Appender;
 use super::write::kind::Kind;
 use super::write::open_trails::OpenTrails;
-use super::{follow, import, remove};
+use super::{claim, follow, import, remove};
 use crate::audit::encrypting::KeyStore;
 use crate::audit::sealing::SealStore;
 use crate::audit::{
-    Appended, AuditStore, Damage, Durability, Follower, Importer, JournalEvent, JournalRecord,
-    NewEntry, ReadAfter, Recorder, Removal, Removed, Seen, SessionHeld, SessionKey, SessionPage,
-    SessionQuery, SessionSummary, StoredEntry, session_id,
+    Appended, AuditStore, Claim, Damage, Durability, Follower, Importer, JournalEvent,
+    JournalRecord, NewEntry, ReadAfter, Recorder, Removal, Removed, Seen, SessionHeld, SessionKey,
+    SessionPage, SessionQuery, SessionSummary, StoredEntry, session_id,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Purpose, check_own_dir};
@@ -241,6 +241,10 @@ impl AuditStore for JsonlStore {
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
         remove::remove(&self.root, &self.journal, session_id, removal)
+    }
+
+    fn claim(&self) -> Result<Option<Box<dyn Claim>>> {
+        claim::claim(&self.root, &self.url())
     }
 
     fn follower(&self) -> Result<Box<dyn Follower + '_>> {
