@@ -18,6 +18,9 @@ const NEWS_MAX: usize = 1024;
 /// A wait looks this often whether it is over.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// The longest wait for the other news of the same write, which come one by one.
+const TOGETHER: Duration = Duration::from_millis(20);
+
 enum News {
     Of(String),
     All,
@@ -53,6 +56,7 @@ impl RemoteFollower {
     /// `first` and what else is there.
     fn gather(&mut self, first: News) -> Result<Followed> {
         let mut sessions: Vec<String> = Vec::new();
+        let begin = self.host.monotonic();
         let mut next = Some(first);
         while let Some(news) = next {
             match news {
@@ -61,8 +65,9 @@ impl RemoteFollower {
                 News::All => return Ok(Followed::Anything),
                 News::Failed(error) => return Err(error),
             }
+            let left = TOGETHER.saturating_sub(self.host.monotonic().saturating_sub(begin));
             next = match sessions.len() < NAMED_MAX {
-                true => self.news.try_recv().ok(),
+                true => self.news.recv_timeout(left).ok(),
                 false => None,
             };
         }
