@@ -6,9 +6,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use auto_recovery::audit::{JournalEvent, SessionFinished, SessionOutcome};
+use auto_recovery::host::{Host as _, SystemHost};
 use auto_recovery::jsonl::{FileIo, SystemIo};
 use auto_recovery_server::{
     Alerting, Alerts, Channel, Check, Destination, OtlpOptions, OutboundUrl, Rule, Severity,
@@ -41,9 +42,10 @@ fn deaf() -> (SocketAddr, Receiver<(String, TcpStream)>) {
 }
 
 fn time_of_end(server: Running) -> Duration {
-    let begin = Instant::now();
+    let host = SystemHost::new();
+    let begin = host.monotonic();
     server.end();
-    begin.elapsed()
+    host.monotonic().saturating_sub(begin)
 }
 
 fn escalates(machine: &Machine, session: &str) {

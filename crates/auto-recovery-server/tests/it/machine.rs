@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use auto_recovery::ErrorKind;
 use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, Recorder, SessionStarted};
 use auto_recovery::entry::RecoveryAuditEntry;
-use auto_recovery::host::SystemHost;
+use auto_recovery::host::{Host as _, SystemHost};
 use auto_recovery::interrupt::Interrupt;
 use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 use auto_recovery::report::NothingKept;
@@ -218,10 +217,12 @@ impl Machine {
     /// A server, once the one before is wholly gone: what it left behind ends with its process,
     /// which is this one.
     fn start_as(&self, leftovers: &Arc<dyn Leftovers>, listen: SocketAddr) -> Running {
-        let begin = Instant::now();
+        let host = SystemHost::new();
+        let begin = host.monotonic();
+        let waited = || host.monotonic().saturating_sub(begin);
         let running = loop {
             match self.try_start_as(Arc::clone(leftovers), listen, |_| {}) {
-                Err(error) if error.kind() == ErrorKind::Busy && begin.elapsed() < LONG => {
+                Err(error) if error.kind() == ErrorKind::Busy && waited() < LONG => {
                     std::thread::yield_now();
                 }
                 started => break started.unwrap(),
