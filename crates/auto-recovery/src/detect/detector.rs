@@ -438,7 +438,9 @@ impl Case<'_> {
             .error_type
             .map(|captured| renamed(captured, &rule.names))
             .map(|name| match passing {
-                Some(hit) if name.contains(' ') => naming::precise(name, hit.line),
+                Some(hit) if name.contains(' ') || naming::is_bare(&name) => {
+                    naming::precise(name, hit.line)
+                }
                 _ => name,
             })
             .or_else(|| {

@@ -153,7 +153,7 @@ fn without_carrier(line: &[u8]) -> &[u8] {
 /// See [`without_carrier`].
 const CARRIER_PATTERN: &str = concat!(
     // `[2024-01-31T12:00:00.123Z] text`, `12:00:00 text`, `[12:00:00] text`
-    r"^(?:\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z?\] |\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?:? +",
+    r"^(?:\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z?\] |\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?:? +(?:[AP]M: )?",
     // `2024-01-31 12:00:00,123 text`, `2024/01/31 12:00:00 text`, with the program: `tool[12:34] `
     r"|\[?\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:[+-]\d{4}|UTC|Z))?\]? +(?:[\w-]+\[\d+:\w+\] )?",
     // `Jan 31 12:00:00 host unit[123]: text`
@@ -174,6 +174,13 @@ const CARRIER_PATTERN: &str = concat!(
     r"|@[\w-]+/[\w.-]+: |\[@?[\w.-]+(?:/[\w.-]+)?\]: ",
     // `    [javac] text`, `[info] [error] text`, `stderr: [   ] text`
     r"|\s*\.{3} |\s{2,}\[[a-z][a-z0-9-]*\] |\[info\] (?:\[\w+\] )?\[(?:error|warn|info)\] |std(?:err|out): (?:\[ *(?:\+? *\d+ ms)?\] )?",
+    // `       > text`, as nix quotes a build's log; `(12:00:00) text`; `10:12:13 AM: text`
+    r"| {7}> |\(\d\d:\d\d:\d\d\) |\d:\d\d:\d\d [AP]M: ",
+    // `stderr F text`, `[pod/name/container] text`, `[Container] 2024/01/31 12:00:00 text`
+    r"|std(?:err|out) [FP] |\[pod/[\w.-]+/[\w.-]+\] |\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d[\d.]* ",
+    // `remote:        text`, `2024-01-31T12:00:00+00:00 app[web.1]: text`, `app[1a] ord [info]text`
+    r"|remote: {5,}(?:! +)?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*[+-]\d\d:\d\d (?:\w+\[[\w.-]+\]: )?",
+    r"|app\[\w+\] \w{3} \[\w+\] ?",
     // `➤ YN0000: │ text`, `==> machine: text`
     r"|➤ YN0000: (?:\[[^\]]+\]: )?(?:│ )?|==> [\w.-]+: )",
 );
@@ -259,15 +266,41 @@ mod tests {
         check("fatal: unable to access", false);
     }
 
+    /// The line without its carrier's prefix is this.
+    fn check(input: &str, expected: &str) {
+        let left = String::from_utf8_lossy(undecorated(input.as_bytes()));
+        assert_eq!(left, expected, "{input}");
+    }
+
+    #[test]
+    fn prefixes_of_services_that_build_and_run_are_left_out() {
+        check("       > error: x", "error: x");
+        check("      > error: x", "      > error: x");
+        check("(12:00:00) ERROR: x", "ERROR: x");
+        check("10:12:13 AM: error: x", "error: x");
+        check("9:12:13 PM: error: x", "error: x");
+        check("2024-01-31T12:00:00.1Z stderr F error: x", "error: x");
+        check("[pod/web-1/app] error: x", "error: x");
+        check("[Container] 2024/01/31 12:00:00 error: x", "error: x");
+        check("[Container] 2024/01/31 12:00:00.123 error: x", "error: x");
+        check("remote:        npm error x", "npm error x");
+        check(
+            "remote:  !     Push rejected",
+            "remote:  !     Push rejected",
+        );
+        check("remote: error: x", "remote: error: x");
+        check(
+            "2024-01-31T12:00:00.1+00:00 app[web.1]: error: x",
+            "error: x",
+        );
+        check(
+            "2024-01-31T12:00:00Z app[1a2b] ord [info]error: x",
+            "error: x",
+        );
+    }
+
     #[test]
     fn carriers_prefixes_are_left_out() {
-        let check = |input: &str, expected: &str| {
-            assert_eq!(
-                undecorated(input.as_bytes()),
-                expected.as_bytes(),
-                "{input}"
-            );
-        };
         check("2024-01-31T12:00:00.1234567Z error: x", "error: x");
         check("#12 3.456 error: x", "error: x");
         check("#12 CACHED", "#12 CACHED");

@@ -56,6 +56,11 @@ pub(super) fn is_vague(name: &str) -> bool {
     VAGUE.contains(&name)
 }
 
+/// Whether a type that a line gives says no more than that something failed.
+pub(super) fn is_bare(name: &str) -> bool {
+    matches!(name, "Error" | "Exception" | "RequestError")
+}
+
 /// A more precise name than `name` for what `line` says, where its words tell one.
 pub(super) fn precise(name: String, line: &[u8]) -> String {
     let line = String::from_utf8_lossy(line).to_lowercase();

@@ -82,6 +82,7 @@ pub(super) fn judge(streams: [&[u8]; 2]) -> Option<Judged> {
     // The known features of each line.
     let lines: Vec<(Place, BTreeMap<String, Weights>)> = looked_at(streams)
         .into_iter()
+        .filter(|(stream, range)| !names_a_step(&streams[*stream][range.clone()]))
         .map(|(stream, range)| ((stream, range.start), known_in(&streams[stream][range])))
         .collect();
     let known: BTreeMap<&str, Weights> = lines
@@ -128,6 +129,21 @@ fn known_in(line: &[u8]) -> BTreeMap<String, Weights> {
     let known = features(line).filter_map(|feature| Some((weights_of(&feature)?, feature)));
     known.map(|(weights, feature)| (feature, weights)).collect()
 }
+
+/// Whether the words of a line are a command's or a build step's, and none of why it failed.
+fn names_a_step(line: &[u8]) -> bool {
+    static STEP: OnceLock<Regex> = OnceLock::new();
+    STEP.get_or_init(|| compile(STEP_PATTERN).expect("the tests of this file try the pattern"))
+        .is_match(line)
+}
+
+/// See [`names_a_step`].
+const STEP_PATTERN: &str = concat!(
+    // ` => [2/5] RUN npm ci`, `=> CANCELED [internal] load metadata`
+    r"^ *=> ",
+    // `process "/bin/sh -c npm ci" did not complete successfully: exit code: 1`
+    r#"|\bprocess ".*" did not complete successfully: exit code"#,
+);
 
 /// The model's answer as a rule: the name for its answers, and the type of a failure with nothing
 /// known but its category.
@@ -303,7 +319,9 @@ mod tests {
     use std::io::Write;
     use std::process::{Command, Stdio};
 
-    use super::{CATEGORIES, Category, features, judge, looked_at, table, weights_of};
+    use super::{
+        CATEGORIES, Category, features, judge, looked_at, names_a_step, table, weights_of,
+    };
 
     #[test]
     fn weights_are_sorted_and_complete() {
@@ -367,6 +385,16 @@ mod tests {
             "the moon is in the seventh house and nobody knows what to do about it\n",
             None,
         );
+    }
+
+    #[test]
+    fn words_of_a_command_that_failed_do_not_tell_why() {
+        let line = "failed to solve: process \"/bin/sh -c install missing package could not find \
+                    module required dependency\" did not complete successfully: exit code: 1\n";
+        assert!(names_a_step(line.as_bytes()));
+        assert!(names_a_step(b" => CANCELED [internal] load metadata"));
+        assert!(!names_a_step(b"the package could not be found"));
+        assert_eq!(judge([line.as_bytes(), b""]), None);
     }
 
     #[test]
