@@ -98,7 +98,7 @@ fn as_shown(server: &Running, kind: &str) {
     for piece in [
         "<b>4</b>recoveries",
         "<b>22.2 %</b>",
-        "<b>1</b>need a person",
+        "<b>1</b>not recovered",
     ] {
         assert!(page.contains(piece), "{piece}: {page}");
     }
