@@ -113,7 +113,7 @@ fn a_run_is_seen_as_it_happens_and_the_server_ends_when_told() {
     let second = machine.recover(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(second.code, 125);
     assert!(
-        second.stderr.contains("one server a store"),
+        second.stderr.contains("is served already, by pid "),
         "{}",
         second.stderr
     );
