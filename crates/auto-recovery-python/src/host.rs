@@ -64,12 +64,16 @@ impl Host for PythonHost {
             return Wait::Interrupted;
         }
         let seconds = (duration.as_secs_f64(),);
-        let slept = Python::attach(|py| match &self.sleep {
-            Some(sleep) => sleep.call1(py, seconds).map(drop),
-            // Looked up each time: callers patch it, so that their tests take no time.
-            None => {
-                let time = py.import(intern!(py, "time"))?;
-                time.call_method1(intern!(py, "sleep"), seconds).map(drop)
+        let slept = Python::attach(|py| {
+            // A signal that came since Python last looked would not end the wait.
+            py.check_signals()?;
+            match &self.sleep {
+                Some(sleep) => sleep.call1(py, seconds).map(drop),
+                // Looked up each time: callers patch it, so that their tests take no time.
+                None => {
+                    let time = py.import(intern!(py, "time"))?;
+                    time.call_method1(intern!(py, "sleep"), seconds).map(drop)
+                }
             }
         });
         if let Err(error) = slept {
