@@ -115,7 +115,7 @@ impl Context {
 
     /// Removes what was learned: the journal is counted anew at the end of the next recovery.
     pub(crate) fn count_anew(&self) {
-        let settings = self.settings.run.learn.library();
+        let settings = self.settings.run.learn.settings();
         let learning = Learning::new(&self.settings.state_dir.value, settings);
         if let Err(error) = learning.forget() {
             self.printer

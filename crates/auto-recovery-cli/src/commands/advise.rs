@@ -36,7 +36,7 @@ const FAILURE_BYTES_MAX: u64 = 1024 * 1024;
 /// # Errors
 /// If the store or the failure cannot be read, or stdout cannot be written.
 pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
-    let settings = context.settings.run.learn.library();
+    let settings = context.settings.run.learn.settings();
     let learning = Learning::new(&context.settings.state_dir.value, settings);
     if args.forget {
         let says = match learning.forget()? {
@@ -138,7 +138,7 @@ pub(super) fn plan_against(
 fn advising(context: &Context) -> LearnSettings {
     LearnSettings {
         mode: LearnMode::Advise,
-        ..context.settings.run.learn.library()
+        ..context.settings.run.learn.settings()
     }
 }
 

@@ -154,7 +154,7 @@ fn add_advice(
     request: &library::RunRequest,
     plans: &mut [CategoryPlan],
 ) -> Result<()> {
-    let settings = context.settings.run.learn.library();
+    let settings = context.settings.run.learn.settings();
     if settings.mode == LearnMode::Off {
         return Ok(());
     }

@@ -105,7 +105,7 @@ impl LearnLayer {
 
 impl LearnSettings {
     /// As the library takes it.
-    pub(crate) fn library(&self) -> Learn {
+    pub(crate) fn settings(&self) -> Learn {
         Learn {
             mode: self.mode.value,
             scope: self.scope.value,

@@ -72,7 +72,7 @@ pub(crate) fn library_request(
                 library_policy(&policy, (project.as_ref(), &agents))
             }),
             planner: Arc::new(CategoryOrder),
-            learn: run.learn.library(),
+            learn: run.learn.settings(),
             recipes: run.recipes.iter().map(|one| recipe(one, own)).collect(),
             rules: user_rules(&run)?,
             allow: run.allow.value,
