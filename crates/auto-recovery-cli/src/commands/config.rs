@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use auto_recovery::Result;
-use auto_recovery::run::Checkpoints;
 use auto_recovery::wording::typed;
 use serde_json::{Value, json};
 
@@ -14,9 +13,10 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Table};
 use crate::settings::{
-    EncryptionSettings, FixerSetting, LearnSettings, Policy, PolicyLayer, Project, RecipeChange,
-    RecipeSetting, RedactSettings, RetentionSettings, RollbackTarget, RuleSetting, RunSettings,
-    Setting, Settings, StrategyCommand, Trusted, Unread, Untrusted, durability_name, human_size,
+    CHECKPOINTS, EncryptionSettings, FixerSetting, LearnSettings, Policy, PolicyLayer, Project,
+    RecipeChange, RecipeSetting, RedactSettings, RetentionSettings, RollbackTarget, RuleSetting,
+    RunSettings, Setting, Settings, StrategyCommand, Trusted, Unread, Untrusted, durability_name,
+    human_size,
 };
 
 /// Prints every setting and where its value comes from. A file with a mistake, which was named
@@ -211,12 +211,13 @@ fn push_encryption(rows: &mut Vec<Row>, encryption: &EncryptionSettings) {
         ));
     }
     if let Some(checkpoints) = &encryption.checkpoints {
+        let word = CHECKPOINTS
+            .iter()
+            .find(|(_, one)| *one == checkpoints.value)
+            .map(|(word, _)| *word);
         rows.push(Row {
             key: "encryption.checkpoints".to_owned(),
-            value: json!(match checkpoints.value {
-                Checkpoints::OfSession => "session",
-                _ => "keep",
-            }),
+            value: json!(word),
             origin: checkpoints.origin.to_string(),
         });
     }

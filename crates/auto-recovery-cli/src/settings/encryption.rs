@@ -85,10 +85,15 @@ impl EncryptionSettings {
     }
 }
 
+/// How long checkpoints are kept, as the configuration says it.
+pub(crate) const CHECKPOINTS: [(&str, Checkpoints); 2] = [
+    ("keep", Checkpoints::Kept),
+    ("session", Checkpoints::OfSession),
+];
+
 fn checkpoints(text: &str) -> Result<Checkpoints, String> {
-    match text {
-        "keep" => Ok(Checkpoints::Kept),
-        "session" => Ok(Checkpoints::OfSession),
-        _ => Err(format!("`{text}` is none: use keep or session")),
-    }
+    let known = CHECKPOINTS.iter().find(|(word, _)| *word == text);
+    known
+        .map(|(_, checkpoints)| *checkpoints)
+        .ok_or_else(|| format!("`{text}` is none: use keep or session"))
 }

@@ -43,7 +43,7 @@ pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
 pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget, SealWhen};
 pub(crate) use duration::parse_duration;
-pub(crate) use encryption::EncryptionSettings;
+pub(crate) use encryption::{CHECKPOINTS, EncryptionSettings};
 pub(crate) use environment::{Environment, GithubFiles};
 pub(crate) use file::{
     Mistakes, PROJECT_FILE, SourceFile, Sources, Unread, find_project, read_project_file,

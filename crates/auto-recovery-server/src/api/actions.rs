@@ -37,13 +37,7 @@ pub(crate) async fn hold_session(
     reason: Option<String>,
 ) -> Result<SessionSummary, Problem> {
     let reason = reason.filter(|reason| !reason.trim().is_empty());
-    if reason
-        .as_ref()
-        .is_some_and(|text| text.chars().count() > REASON_CHARS_MAX)
-    {
-        let text = format!("a reason has at most {REASON_CHARS_MAX} characters");
-        return Err(Problem::invalid(text));
-    }
+    check_reason(reason.as_deref().unwrap_or_default())?;
     let held = SessionHeld {
         reason,
         user: Some(caller.name.clone()),
@@ -128,6 +122,15 @@ pub(crate) async fn clear_session(
 #[serde(default, deny_unknown_fields)]
 struct Hold {
     reason: Option<String>,
+}
+
+/// Makes sure that a reason is one that is kept.
+pub(super) fn check_reason(reason: &str) -> Result<(), Problem> {
+    if reason.chars().count() > REASON_CHARS_MAX {
+        let text = format!("a reason has at most {REASON_CHARS_MAX} characters");
+        return Err(Problem::invalid(text));
+    }
+    Ok(())
 }
 
 /// The body of a request to remove a session.

@@ -12,7 +12,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json as object;
 
-use super::actions::{REASON_CHARS_MAX, answer, read_json};
+use super::actions::{answer, check_reason, read_json};
 use super::answer::{json, list};
 use super::sessions::text;
 use crate::alerts::silences as said;
@@ -152,10 +152,7 @@ pub(crate) async fn acknowledge_incident(
     id: String,
     reason: String,
 ) -> Result<String, Problem> {
-    if reason.chars().count() > REASON_CHARS_MAX {
-        let text = format!("a reason has at most {REASON_CHARS_MAX} characters");
-        return Err(Problem::invalid(text));
-    }
+    check_reason(&reason)?;
     let who = caller.name.clone();
     app.run(move |app| {
         let now = app.host.now();

@@ -25,7 +25,7 @@ use crate::machine::{Kind, Machine, started};
 const LOOKS_MAX: u32 = 600;
 const LOOK: Duration = Duration::from_millis(50);
 
-fn alerting(channel: Channel) -> Alerting {
+pub(crate) fn alerting(channel: Channel) -> Alerting {
     Alerting {
         rules: vec![Rule {
             name: "person".to_owned(),

@@ -11,10 +11,9 @@ use std::time::Duration;
 use auto_recovery::audit::{JournalEvent, SessionFinished, SessionOutcome};
 use auto_recovery::host::{Host as _, SystemHost};
 use auto_recovery::jsonl::{FileIo, SystemIo};
-use auto_recovery_server::{
-    Alerting, Alerts, Channel, Check, Destination, OtlpOptions, OutboundUrl, Rule, Severity,
-};
+use auto_recovery_server::{Alerting, Alerts, Channel, OtlpOptions, OutboundUrl};
 
+use crate::alerts::alerting;
 use crate::client::LONG;
 use crate::machine::{Kind, Machine, Running, started};
 
@@ -70,26 +69,12 @@ fn no_receiver_that_hangs_holds_up_the_end_and_nothing_is_lost() {
         roots: None,
     });
     machine.alerting = Alerting {
-        rules: vec![Rule {
-            name: "person".to_owned(),
-            check: Check::Escalated,
-            hold: Duration::ZERO,
-            keep_firing: Duration::ZERO,
-            group_by: Vec::new(),
-            severity: Severity::Critical,
-            to: vec!["ops".to_owned()],
-            repeat: None,
-        }],
-        destinations: vec![Destination {
-            name: "ops".to_owned(),
-            channel: Channel::Webhook {
-                url: url("/hook"),
-                secrets: Vec::new(),
-            },
-        }],
         watchdog: Some(url("/alive")),
         gather: Some(Duration::ZERO),
-        ..Alerting::default()
+        ..alerting(Channel::Webhook {
+            url: url("/hook"),
+            secrets: Vec::new(),
+        })
     };
     let server = machine.start();
     escalates(&machine, "s");

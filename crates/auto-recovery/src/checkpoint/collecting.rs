@@ -8,8 +8,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::checkpoint::restore::reserve;
 use crate::checkpoint::retention::{Ref, Shelf, size};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{self, Links, Synced, read_small};
@@ -121,8 +122,13 @@ impl Shelf {
         Ok(true)
     }
 
-    /// The same where it was asked that `what` goes.
-    pub(super) fn collect_or_refuse(&self, what: &str) -> Result<()> {
+    /// The same where it was asked that `what` goes: that it goes counts for more than the reserve,
+    /// which the next snapshot makes again.
+    pub(super) fn collect_at_once(&self, state_dir: &Path, what: &str) -> Result<()> {
+        if self.collect()? {
+            return Ok(());
+        }
+        reserve::release(state_dir);
         match self.collect()? {
             true => Ok(()),
             false => {

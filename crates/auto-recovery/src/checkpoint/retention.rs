@@ -182,11 +182,7 @@ pub fn remove_session(
         for dir in aside {
             fs::remove_dir_all(&dir).map_err(|e| Error::io("remove", &dir, e))?;
         }
-        if !shelf.collect()? {
-            // What counts now is that it goes; the next snapshot makes the reserve again.
-            reserve::release(state_dir);
-            shelf.collect_or_refuse(&format!("session {session_id:?}"))?;
-        }
+        shelf.collect_at_once(state_dir, &format!("session {session_id:?}"))?;
     }
     if is_found && shelves(state_dir, options, Some(&host))?.is_empty() {
         // There is nothing to undo any more.
@@ -226,7 +222,7 @@ pub fn remove_ended(state_dir: &Path, workspace: &Workspace, host: Arc<dyn Host>
     for (_, dir) in shelf.set_aside() {
         fs::remove_dir_all(&dir).map_err(|e| Error::io("remove", &dir, e))?;
     }
-    shelf.collect_or_refuse("what ended")
+    shelf.collect_at_once(state_dir, "what ended")
 }
 
 /// Brings the state within `limits`, oldest first: the checkpoints of all workspaces, and `rooms`,

@@ -1,5 +1,6 @@
 //! Open files of processes: a directory of numbers for each, with the system's facts on them.
 
+use std::fmt::Display;
 use std::fs::{self, ReadDir};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -25,7 +26,7 @@ pub(crate) fn path_of_ours(number: u32) -> String {
 }
 
 /// The path of the descriptor `number` of `pid`.
-pub(crate) fn path(pid: i32, number: impl std::fmt::Display) -> String {
+pub(crate) fn path(pid: i32, number: impl Display) -> String {
     format!("/proc/{pid}/fd/{number}")
 }
 
@@ -56,11 +57,7 @@ impl Open {
         if self.name.file_name()? != "ptmx" {
             return None;
         }
-        let info = told::read_text(format!("/proc/{pid}/fdinfo/{}", self.number)).ok()?;
-        let index = info
-            .lines()
-            .find_map(|line| line.strip_prefix("tty-index:"))?;
-        index.trim().parse().ok()
+        field_of(pid, &self.number, "tty-index:")?.parse().ok()
     }
 }
 
@@ -111,7 +108,12 @@ pub(crate) fn flags(number: u32) -> Option<u32> {
 
 /// The value under `name` in `/proc` for our descriptor `number`.
 pub(crate) fn field(number: u32, name: &str) -> Option<String> {
-    let info = told::read_text(format!("/proc/self/fdinfo/{number}")).ok()?;
+    field_of("self", number, name)
+}
+
+/// The same for the descriptor `number` of `process`.
+fn field_of(process: impl Display, number: impl Display, name: &str) -> Option<String> {
+    let info = told::read_text(format!("/proc/{process}/fdinfo/{number}")).ok()?;
     let value = info.lines().find_map(|line| line.strip_prefix(name))?;
     Some(value.trim().to_owned())
 }
