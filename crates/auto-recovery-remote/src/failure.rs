@@ -38,8 +38,8 @@ pub(crate) fn refusal(address: &Address, head: &Head, text: &[u8]) -> Error {
         return strange(address, head);
     };
     let kind = match status {
-        400 | 404 | 405 | 413 | 415 | 421 | 422 => ErrorKind::InvalidInput,
-        401 | 403 | 409 => ErrorKind::Refused,
+        400 | 413 | 415 | 422 => ErrorKind::InvalidInput,
+        401 | 403..=405 | 409 | 421 => ErrorKind::Refused,
         507 => ErrorKind::NoSpace,
         408 | 429 | 500.. => ErrorKind::Unreachable,
         _ => ErrorKind::Io,

@@ -11,6 +11,7 @@
 mod address;
 mod certificate;
 mod client;
+mod deliver;
 mod events;
 mod exchange;
 mod failure;

@@ -8,18 +8,19 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore as _, JournalEvent, JournalLine, RecordedEntry, Recorder};
+use auto_recovery::audit::{JournalLine, RecordedEntry, Recorder};
 use auto_recovery::host::{Host, Wait};
 use auto_recovery::mutex::lock;
-use auto_recovery::spool::{Absence, Notice, Spool, Waiting, is_silence};
+use auto_recovery::spool::{Absence, Spool, Waiting, is_silence};
 use auto_recovery::{ErrorKind, Result};
 use serde::Deserialize;
 
 use crate::client::Client;
+use crate::deliver::deliver;
 use crate::options::RemoteOptions;
 
 /// What is sent together, at most: less than a server takes.
-const LINES_MAX: usize = 1000;
+pub(crate) const LINES_MAX: usize = 1000;
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// How often something is sent before it is given up or kept in the spool, and the pause after the
@@ -113,14 +114,20 @@ impl Outbox {
     /// Sends `items`, first of all what waits in the spool.
     fn send_in_turn(&self, items: &mut [Item]) -> Result<()> {
         if self.absence.may_wait() {
-            self.deliver()?;
+            if let Some(spool) = self.spool() {
+                deliver(self, spool)?;
+            }
             self.absence.is_delivered();
         }
         self.send(items)
     }
 
     /// Sends `items`, and gives them the numbers that they have there.
-    fn send(&self, items: &mut [Item]) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if the server does not take one of them for what it says. Of those
+    /// that go in one request it then has none.
+    pub(crate) fn send(&self, items: &mut [Item]) -> Result<()> {
         let mut rest = items;
         while !rest.is_empty() {
             let (body, count) = body_of(rest)?;
@@ -176,77 +183,6 @@ impl Outbox {
             pause *= 2;
         }
         unreachable!("the last try returns")
-    }
-
-    /// Delivers what waits in the spool.
-    fn deliver(&self) -> Result<()> {
-        let Some(spool) = self.spool() else {
-            return Ok(());
-        };
-        if !spool.has_any()? {
-            return Ok(());
-        }
-        let _turn = spool.turn()?;
-        let (mut entries, mut records) = (0, 0);
-        for name in spool.sealed()? {
-            let of_segment = self.deliver_segment(spool, &name)?;
-            entries += of_segment.0;
-            records += of_segment.1;
-        }
-        if entries + records > 0 {
-            self.absence.tell(&Notice::Delivered { entries, records });
-        }
-        Ok(())
-    }
-
-    /// Delivers the segment `name`, and returns the numbers of its entries and records.
-    fn deliver_segment(&self, spool: &Spool, name: &str) -> Result<(u64, u64)> {
-        let store = spool.store(name)?;
-        let (mut items, mut records, mut damaged) = (Vec::new(), 0, 0);
-        let damage = store.read_records_raw(None, &mut |raw| {
-            match JournalLine::taken_over(raw) {
-                Err(_) => damaged += 1,
-                // Records about the spool's own files concern only the spool.
-                Ok(line) => match line.record().event {
-                    JournalEvent::TailQuarantined(_) | JournalEvent::TrailRemoved(_) => {}
-                    _ => {
-                        records += 1;
-                        items.push(Item::Record(Box::new(line)));
-                    }
-                },
-            }
-            self.send_if_many(&mut items)
-        })?;
-        damaged += damage.len();
-        let (sessions, unread) = store.read_sessions()?;
-        damaged += unread.iter().filter(|one| one.is_of_all()).count();
-        let mut entries = 0;
-        for session in sessions {
-            let damage = store.read_trail(&session.session_id, &mut |stored| {
-                entries += 1;
-                let entry = RecordedEntry::taken_over(stored.into_entry());
-                items.push(Item::Entry(Box::new(entry), None));
-                self.send_if_many(&mut items)
-            })?;
-            damaged += damage.len();
-            self.send(&mut std::mem::take(&mut items))?;
-        }
-        self.send(&mut items)?;
-        match damaged {
-            0 => spool.remove(name)?,
-            damaged => {
-                let place = spool.set_aside(name)?;
-                self.absence.tell(&Notice::SpoolDamaged { place, damaged });
-            }
-        }
-        Ok((entries, records))
-    }
-
-    fn send_if_many(&self, items: &mut Vec<Item>) -> Result<()> {
-        if items.len() < LINES_MAX {
-            return Ok(());
-        }
-        self.send(&mut std::mem::take(items))
     }
 
     fn remember(&self, highest: HashMap<String, u64>) {

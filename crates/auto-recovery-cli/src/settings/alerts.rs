@@ -118,7 +118,7 @@ impl AlertSettings {
             settings.ca_file = section.parsed("ca_file", absolute_path)?;
             settings.link = section.parsed("link", link)?;
             settings.watchdog = text(&mut section, "watchdog", "watchdog_file", &checked_url)?;
-            settings.quiet_hours = section.parsed("quiet_hours", quiet_hours)?;
+            settings.quiet_hours = section.parsed("quiet_hours", str::parse)?;
             settings.gather = section.duration_up_to("gather", GATHER_MAX)?;
             settings.storm = section.number("storm", 2)?;
             section.finish()?;
@@ -190,7 +190,7 @@ impl AlertSettings {
             watchdog: watchdog
                 .map(|one| url(&one.value, &one.origin))
                 .transpose()?,
-            quiet: self.quiet_hours.as_ref().map(|hours| hours.value),
+            quiet: self.quiet_hours.as_ref().map(|hours| hours.value.clone()),
             gather: self.gather.as_ref().map(|gather| gather.value),
             storm: self.storm.as_ref().map(|storm| storm.value),
             spool,
@@ -476,27 +476,4 @@ fn mail(section: &mut Section<'_>) -> Result<Way> {
         from,
         to,
     })))
-}
-
-fn quiet_hours(text: &str) -> Result<QuietHours, String> {
-    let minute = |text: &str| {
-        let (hour, minute) = text.trim().split_once(':')?;
-        let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_plain(hour) || !is_plain(minute) {
-            return None;
-        }
-        let (hour, minute) = (hour.parse::<u32>().ok()?, minute.parse::<u32>().ok()?);
-        (hour < 24 && minute < 60).then_some(hour * 60 + minute)
-    };
-    let hours = text.split_once('-');
-    let hours = hours.and_then(|(from, until)| Some((minute(from)?, minute(until)?)));
-    match hours {
-        Some((from, until)) if from != until => Ok(QuietHours { from, until }),
-        Some(_) => Err(
-            "must not end when they begin: leave them out to have none, or write \
-             \"00:00-23:59\""
-                .to_owned(),
-        ),
-        _ => Err("must be hours in UTC, like \"22:00-07:00\"".to_owned()),
-    }
 }

@@ -122,3 +122,57 @@ fn without_a_spool_it_is_refused() {
     assert_eq!(away.kind(), ErrorKind::Unreachable);
     assert!(away.to_string().contains("http://127.0.0.1:"), "{away}");
 }
+
+#[test]
+fn what_the_server_never_takes_holds_nothing_up_and_stays() {
+    let serving = Serving::new();
+    let store = serving.remote(Scope::Write);
+    serving.end();
+    store.record(Some("t"), started()).unwrap();
+    for session in ["s", "t", "u"] {
+        store.append(vec![attempt(session)]).unwrap();
+    }
+    let segment = std::fs::read_dir(serving.spool()).unwrap();
+    let segment = segment.map(|found| found.unwrap().path());
+    let segment = segment.into_iter().find(|path| path.is_dir()).unwrap();
+    let journal = segment.join("journal.jsonl");
+    let mut lines = std::fs::read_to_string(&journal).unwrap();
+    // As one that a later release records and this server does not know.
+    lines += r#"{"v":1,"at":"2026-01-02T03:04:05.000Z","session_id":"t","event":"soul_searched"}"#;
+    lines.push('\n');
+    std::fs::write(&journal, lines).unwrap();
+    serving.start();
+    let other = serving.remote(Scope::Write);
+    other.append(vec![attempt("s")]).unwrap();
+    let own = serving.own();
+    assert_eq!(numbers(&*own, "s"), [1, 2]);
+    assert_eq!(numbers(&*own, "t"), [1]);
+    assert_eq!(numbers(&*own, "u"), [1]);
+    assert_eq!(other.waiting(), 0);
+    let told = std::mem::take(&mut *serving.told.lock().unwrap());
+    let [_, refused, delivered] = &*told else {
+        panic!("{told:?}");
+    };
+    for part in ["1 record in ", ".damaged stays there", "soul_searched"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    assert!(
+        delivered.starts_with("delivered 3 entries and 1 journal record"),
+        "{delivered}"
+    );
+    // What is named again as it was is sent again, and nothing of it is there twice.
+    let aside = std::fs::read_dir(serving.spool()).unwrap();
+    let aside = aside.map(|found| found.unwrap().path());
+    let aside = aside
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|is| is == "damaged"));
+    let aside = aside.unwrap();
+    std::fs::rename(&aside, aside.with_extension("")).unwrap();
+    serving
+        .remote(Scope::Write)
+        .append(vec![attempt("s")])
+        .unwrap();
+    assert_eq!(numbers(&*own, "s"), [1, 2, 3]);
+    assert_eq!(numbers(&*own, "t"), [1]);
+    assert!(aside.exists());
+}

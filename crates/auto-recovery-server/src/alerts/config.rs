@@ -2,7 +2,12 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
+
+use auto_recovery::escape::escape_text;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::outbound::OutboundUrl;
 
@@ -32,23 +37,71 @@ pub struct Alerting {
     pub spool: Option<PathBuf>,
 }
 
-/// Hours of a day, in UTC minutes from midnight; the end may be before the begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Hours of each day, as the clocks of a zone show them; the end may be before the begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuietHours {
-    /// The first minute.
-    pub from: u32,
+    /// The first minute, from midnight.
+    from: u32,
     /// The first minute after them.
-    pub until: u32,
+    until: u32,
+    zone: TimeZone,
 }
 
 impl QuietHours {
-    /// Whether they hold at `minute` of the day.
-    pub(crate) fn hold(self, minute: u32) -> bool {
+    /// Whether they hold at `wall_ms`, milliseconds since the epoch.
+    pub(crate) fn hold(&self, wall_ms: i64) -> bool {
+        let Ok(now) = Timestamp::from_millisecond(wall_ms) else {
+            return false;
+        };
+        let clock = self.zone.to_datetime(now);
+        let minute =
+            u32::from(clock.hour().unsigned_abs()) * 60 + u32::from(clock.minute().unsigned_abs());
         match self.from <= self.until {
             true => (self.from..self.until).contains(&minute),
             false => minute >= self.from || minute < self.until,
         }
     }
+}
+
+impl FromStr for QuietHours {
+    type Err = String;
+
+    /// From `22:00-07:00`, in UTC, or with a zone of the IANA database behind it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        const FORM: &str =
+            "must be hours like \"22:00-07:00\", in UTC, or \"22:00-07:00 Europe/Berlin\"";
+        let text = text.trim();
+        let (hours, zone) = text
+            .split_once(char::is_whitespace)
+            .unwrap_or((text, "UTC"));
+        let (from, until) = hours.split_once('-').ok_or(FORM)?;
+        let (from, until) = (minute(from).ok_or(FORM)?, minute(until).ok_or(FORM)?);
+        if from == until {
+            return Err(
+                "must not end when they begin: leave them out to have none, or write \
+                 \"00:00-23:59\""
+                    .to_owned(),
+            );
+        }
+        let zone = zone.trim();
+        let known = TimeZone::get(zone);
+        let zone = known.map_err(|_| {
+            let zone = escape_text(zone);
+            format!("names the time zone {zone}, which this machine does not know: it {FORM}")
+        })?;
+        Ok(Self { from, until, zone })
+    }
+}
+
+/// The minute of the day that `text` names.
+fn minute(text: &str) -> Option<u32> {
+    let (hour, minute) = text.split_once(':')?;
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_plain(hour) || !is_plain(minute) {
+        return None;
+    }
+    let (hour, minute) = (hour.parse::<u32>().ok()?, minute.parse::<u32>().ok()?);
+    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
 }
 
 /// How bad it is.
@@ -349,6 +402,55 @@ impl Channel {
             Self::Slack { .. } | Self::Discord { .. } | Self::Teams { .. } | Self::Ntfy { .. } => {
                 false
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(hours: &str, moments: &[&str]) -> Vec<bool> {
+        let hours: QuietHours = hours.parse().unwrap();
+        let of = |moment: &&str| {
+            let moment: Timestamp = moment.parse().unwrap();
+            hours.hold(moment.as_millisecond())
+        };
+        moments.iter().map(of).collect()
+    }
+
+    #[test]
+    fn quiet_hours_are_those_of_their_zone_in_summer_too() {
+        let moments = [
+            "2026-01-15T05:59:59Z",
+            "2026-01-15T06:00:00Z",
+            "2026-07-15T04:59:59Z",
+            "2026-07-15T05:00:00Z",
+            "2026-07-15T19:59:59Z",
+            "2026-07-15T20:00:00Z",
+            "2026-07-15T23:00:00Z",
+        ];
+        let in_berlin = [true, false, true, false, false, true, true];
+        assert_eq!(held("22:00-07:00 Europe/Berlin", &moments), in_berlin);
+        let in_utc = [true, true, true, true, false, false, true];
+        assert_eq!(held("22:00-07:00", &moments), in_utc);
+        let in_nepal = [false, false, false, false, true, false, false];
+        assert_eq!(held("01:00-01:45  Asia/Kathmandu", &moments), in_nepal);
+    }
+
+    #[test]
+    fn what_are_no_hours_is_refused_with_what_would_be() {
+        for (text, part) in [
+            ("", "must be hours"),
+            ("22-07", "must be hours"),
+            ("24:00-07:00", "must be hours"),
+            ("+7:00-08:00", "must be hours"),
+            ("07:00-07:00", "must not end when they begin"),
+            ("22:00-07:00 Berlin", "the time zone Berlin"),
+            ("22:00-07:00 ../../etc/passwd", "the time zone"),
+        ] {
+            let why = text.parse::<QuietHours>().unwrap_err();
+            assert!(why.contains(part), "{text:?}: {why}");
         }
     }
 }

@@ -275,7 +275,7 @@ impl Engine {
                 feed_id,
                 now,
                 at: timestamp(wall),
-                minute: u32::try_from(millis(wall) / 60_000 % 1440).unwrap_or_default(),
+                wall_ms: millis(wall),
                 gather_ms,
                 silences,
             };

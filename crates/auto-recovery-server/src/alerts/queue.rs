@@ -95,8 +95,8 @@ pub(crate) struct Queue<'a> {
     /// The time on the clock, and on the wall.
     pub(crate) now: i64,
     pub(crate) at: String,
-    /// The minute of the day.
-    pub(crate) minute: u32,
+    /// The same, in milliseconds since the epoch.
+    pub(crate) wall_ms: i64,
     pub(crate) gather_ms: i64,
     pub(crate) silences: &'a [Silence],
 }
@@ -338,7 +338,8 @@ impl Queue<'_> {
         let is_quiet = self
             .alerting
             .quiet
-            .is_some_and(|quiet| quiet.hold(self.minute));
+            .as_ref()
+            .is_some_and(|quiet| quiet.hold(self.wall_ms));
         (is_quiet && rule.severity < Severity::Critical).then_some("quiet hours")
     }
 

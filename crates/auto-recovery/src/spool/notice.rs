@@ -45,6 +45,15 @@ pub enum Notice {
         /// Number of places in it that could not be read.
         damaged: usize,
     },
+    /// The server does not take something in the spool, which stays there.
+    SpoolRefused {
+        /// The file with it, and with what was delivered.
+        place: PathBuf,
+        /// Number of entries and journal records that it does not take.
+        refused: usize,
+        /// Why it does not take the first of them.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Notice {
@@ -72,6 +81,17 @@ impl fmt::Display for Notice {
                 f,
                 "{} in {} could not be read: what could be was delivered, the rest stays there",
                 counted(*damaged as u64, "place"),
+                place.display()
+            ),
+            Self::SpoolRefused {
+                place,
+                refused,
+                reason,
+            } => write!(
+                f,
+                "{} in {} stays there, and all else was delivered: {reason}; without `.damaged` at \
+                 the end of its name it is sent once more",
+                counted(*refused as u64, "record"),
                 place.display()
             ),
         }

@@ -479,7 +479,7 @@ fn what_is_critical_is_told_again_and_quiet_hours_hold_back_the_rest() {
     let mut all = alerting(Check::Escalated, &[("ops", &ops)]);
     all.rules[0].repeat = Some(HOUR);
     // All of the day but one minute that the clock does not come to.
-    all.quiet = Some(crate::alerts::config::QuietHours { from: 1, until: 0 });
+    all.quiet = Some("00:01-00:00".parse().unwrap());
     let mut bench = Bench::new(all.clone());
     bench.history.session(("shop", "h"), "refused", ESCALATED);
     bench.decide();
