@@ -228,6 +228,6 @@ pub(super) fn stamp_of(file: &[u8]) -> KeyStamp {
 pub(super) fn waiting_number(file: &[u8]) -> u64 {
     let hash = hash_of(file);
     let first = hash.iter().take(8);
-    let number = first.fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
-    WAITING | number % WAITING
+    let number = first.fold(0, |number: u64, byte| (number << 8) | u64::from(*byte));
+    WAITING | (number % WAITING)
 }

@@ -54,3 +54,46 @@ impl Spool {
         self.keys.destroy_keys(session_id).map(|_| true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ErrorKind;
+    use crate::host::Host;
+    use crate::testing::ScriptedHost;
+
+    fn spool(dir: &tempfile::TempDir, bytes_max: u64) -> Spool {
+        let host: Arc<dyn Host> = Arc::new(ScriptedHost::new());
+        Spool::new(&dir.path().join("spool"), bytes_max, &host).unwrap()
+    }
+
+    #[test]
+    fn only_keys_that_somebody_read_are_destroyed() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = spool(&dir, 1000);
+        assert!(!spool.has_any().unwrap());
+        spool.keep_key("s", b"first", "it").unwrap();
+        let read = spool.keys("s").unwrap();
+        spool.keep_key("s", b"second", "it").unwrap();
+        spool.keep_key("t", b"third", "it").unwrap();
+        assert!(!spool.destroy_keys("s", &read).unwrap());
+        let read = spool.keys("s").unwrap();
+        assert_eq!(read, [&b"first"[..], b"second"]);
+        assert!(spool.destroy_keys("s", &read).unwrap());
+        assert_eq!(spool.key_sessions().unwrap(), ["t"]);
+        assert!(spool.has_any().unwrap(), "a key waits, and nothing else");
+    }
+
+    #[test]
+    fn a_full_spool_takes_no_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = spool(&dir, 100);
+        spool.keep_key("s", &[1; 60], "it").unwrap();
+        let full = spool.keep_key("t", &[2; 60], "the server").unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::NoSpace);
+        assert!(full.to_string().contains("the server"), "{full}");
+        assert_eq!(spool.key_sessions().unwrap(), ["s"]);
+    }
+}
