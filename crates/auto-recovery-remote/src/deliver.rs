@@ -4,37 +4,40 @@
 //! and the segment is set aside with it.
 
 use auto_recovery::audit::{AuditStore as _, JournalEvent, JournalLine, RecordedEntry};
-use auto_recovery::spool::{Notice, Spool};
+use auto_recovery::spool::{Absence, Notice, Spool};
 use auto_recovery::{ErrorKind, Result};
 
-use crate::outbox::{Item, LINES_MAX, Outbox};
+use crate::item::{Item, LINES_MAX};
 
-/// Delivers everything that waits in `spool`.
+/// Sends items, all or none of a request.
+type Send<'s> = dyn Fn(&mut [Item]) -> Result<()> + 's;
+
+/// Delivers everything that waits in `spool` with `send`, and tells that by `absence`.
 ///
 /// # Errors
 /// If the spool cannot be read, or the server takes nothing now: what was not delivered waits on.
-pub(crate) fn deliver(outbox: &Outbox, spool: &Spool) -> Result<()> {
+pub(crate) fn deliver(spool: &Spool, absence: &Absence, send: &Send<'_>) -> Result<()> {
     if !spool.has_any()? {
         return Ok(());
     }
     let _turn = spool.turn()?;
     let (mut entries, mut records) = (0, 0);
     for name in spool.sealed()? {
-        let mut segment = Segment::new(outbox);
+        let mut segment = Segment::new(send);
         segment.deliver(spool, &name)?;
         entries += segment.entries;
         records += segment.records;
-        segment.leave(spool, &name)?;
+        segment.leave(spool, &name, absence)?;
     }
     if entries + records > 0 {
-        outbox.absence.tell(&Notice::Delivered { entries, records });
+        absence.tell(&Notice::Delivered { entries, records });
     }
     Ok(())
 }
 
 /// A segment that is being delivered.
-struct Segment<'o> {
-    outbox: &'o Outbox,
+struct Segment<'s> {
+    send: &'s Send<'s>,
     /// What was read and not sent.
     items: Vec<Item>,
     /// What the server has now.
@@ -47,10 +50,10 @@ struct Segment<'o> {
     reason: String,
 }
 
-impl<'o> Segment<'o> {
-    fn new(outbox: &'o Outbox) -> Self {
+impl<'s> Segment<'s> {
+    fn new(send: &'s Send<'s>) -> Self {
         Self {
-            outbox,
+            send,
             items: Vec::new(),
             entries: 0,
             records: 0,
@@ -106,7 +109,7 @@ impl<'o> Segment<'o> {
         if items.is_empty() {
             return Ok(());
         }
-        match self.outbox.send(items) {
+        match (self.send)(items) {
             Ok(()) => {
                 let is_entry = |item: &&Item| matches!(item, Item::Entry(..));
                 let entries = items.iter().filter(is_entry).count();
@@ -131,13 +134,12 @@ impl<'o> Segment<'o> {
     }
 
     /// Removes the segment, which is delivered, or sets it aside if something of it is not.
-    fn leave(self, spool: &Spool, name: &str) -> Result<()> {
+    fn leave(self, spool: &Spool, name: &str, absence: &Absence) -> Result<()> {
         let (damaged, refused) = (self.damaged, self.refused);
         if damaged + refused == 0 {
             return spool.remove(name);
         }
         let place = spool.set_aside(name)?;
-        let absence = &self.outbox.absence;
         if damaged > 0 {
             let place = place.clone();
             absence.tell(&Notice::SpoolDamaged { place, damaged });

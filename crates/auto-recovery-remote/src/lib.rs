@@ -17,6 +17,7 @@ mod exchange;
 mod failure;
 mod follow;
 mod head;
+mod item;
 mod options;
 mod outbox;
 mod read;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auto_recovery::audit::{JournalLine, RecordedEntry, Recorder};
+use auto_recovery::audit::Recorder;
 use auto_recovery::host::{Host, Wait};
 use auto_recovery::mutex::lock;
 use auto_recovery::spool::{Absence, Spool, Waiting, is_silence};
@@ -17,11 +17,8 @@ use serde::Deserialize;
 
 use crate::client::Client;
 use crate::deliver::deliver;
+use crate::item::{Item, body_of};
 use crate::options::RemoteOptions;
-
-/// What is sent together, at most: less than a server takes.
-pub(crate) const LINES_MAX: usize = 1000;
-const BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// How often something is sent before it is given up or kept in the spool, and the pause after the
 /// first time; each further one is twice as long.
@@ -30,13 +27,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Sessions whose highest number is remembered.
 const SEEN_MAX: usize = 65_536;
-
-/// One thing to be recorded.
-pub(crate) enum Item {
-    /// An entry and, if its id is the caller's, how many with that id stand before it.
-    Entry(Box<RecordedEntry>, Option<u64>),
-    Record(Box<JournalLine>),
-}
 
 /// The way that records take.
 pub(crate) struct Outbox {
@@ -115,7 +105,7 @@ impl Outbox {
     fn send_in_turn(&self, items: &mut [Item]) -> Result<()> {
         if self.absence.may_wait() {
             if let Some(spool) = self.spool() {
-                deliver(self, spool)?;
+                deliver(spool, &self.absence, &|items| self.send(items))?;
             }
             self.absence.is_delivered();
         }
@@ -125,9 +115,9 @@ impl Outbox {
     /// Sends `items`, and gives them the numbers that they have there.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the server does not take one of them for what it says. Of those
-    /// that go in one request it then has none.
-    pub(crate) fn send(&self, items: &mut [Item]) -> Result<()> {
+    /// [`ErrorKind::InvalidInput`] if the server does not take one of them for what it says. Of
+    /// those that go in one request it then has none.
+    fn send(&self, items: &mut [Item]) -> Result<()> {
         let mut rest = items;
         while !rest.is_empty() {
             let (body, count) = body_of(rest)?;
@@ -220,29 +210,4 @@ impl Outbox {
         let seen = lock(&self.seen).get(session_id).copied().unwrap_or(0);
         Some(spool.highest(session_id).unwrap_or(0).max(seen))
     }
-}
-
-/// The lines of the first of `items`, as many as are sent together, and their number.
-fn body_of(items: &[Item]) -> Result<(Vec<u8>, usize)> {
-    let (mut body, mut count) = (Vec::new(), 0);
-    for item in items.iter().take(LINES_MAX) {
-        let line = match item {
-            Item::Record(line) => format!("{{\"record\":{}}}\n", line.json()),
-            Item::Entry(entry, occurrence) => {
-                let occurrence = occurrence.map(|before| format!(",\"occurrence\":{before}"));
-                format!(
-                    "{{\"entry\":{},\"number_by_store\":{}{}}}\n",
-                    entry.text(),
-                    entry.number_by_store(),
-                    occurrence.unwrap_or_default()
-                )
-            }
-        };
-        if count > 0 && body.len() + line.len() > BYTES_MAX {
-            break;
-        }
-        body.extend(line.into_bytes());
-        count += 1;
-    }
-    Ok((body, count))
 }

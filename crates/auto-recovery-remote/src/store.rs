@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use crate::address::Address;
 use crate::client::{Client, Found, Limit};
 use crate::follow::RemoteFollower;
+use crate::item::Item;
 use crate::options::RemoteOptions;
-use crate::outbox::{Item, Outbox};
+use crate::outbox::Outbox;
 use crate::read::{self, PAGE_MAX, path_of, refused};
 
 /// A store of trails on another machine, over the server there.

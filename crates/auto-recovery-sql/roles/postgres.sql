@@ -3,7 +3,8 @@
 --
 -- recover_reader  reads everything
 -- recover_writer  records: it adds, and changes nothing but the sums of sessions
--- recover_keeper  may remove sessions too (`recover clear`, `recover prune`)
+-- recover_keeper  may remove sessions too (`recover clear`, `recover prune`), and destroy and wrap anew
+--                 the keys of encrypted ones (`recover key shred`, `recover key rotate`)
 --
 -- The owner can do everything, and alone brings the tables up to date. What a role must not do is found
 -- by `recover verify` should somebody do it all the same.
@@ -34,3 +35,4 @@ GRANT DELETE ON
     auto_recovery.session_key
 TO recover_keeper;
 GRANT INSERT ON auto_recovery.removed_trail TO recover_keeper;
+GRANT UPDATE ON auto_recovery.session_key TO recover_keeper;

@@ -9,12 +9,12 @@ use auto_recovery::encryption::Identity;
 use crate::harness::{Machine, Run};
 
 /// What no file may have.
-const PLANTED: &str = "planted-7c1e";
+pub(crate) const PLANTED: &str = "planted-7c1e";
 
-const CONFIG: &str = "user/.config/recover/config.toml";
+pub(crate) const CONFIG: &str = "user/.config/recover/config.toml";
 
 /// Identities that differ, and are the same every time.
-fn identity(number: u8) -> Identity {
+pub(crate) fn identity(number: u8) -> Identity {
     Identity::new(&mut || [number; 32])
 }
 
@@ -26,7 +26,7 @@ fn recording(number: u8) -> Machine {
 }
 
 /// Sets the recipient, and the file of the identity that opens.
-fn configure(machine: &Machine, recipient: u8, opens: Option<u8>) {
+pub(crate) fn configure(machine: &Machine, recipient: u8, opens: Option<u8>) {
     let recipient = identity(recipient).recipient();
     let mut text = format!("[encryption]\nrecipients = [\"{recipient}\"]\n");
     if let Some(number) = opens {
@@ -38,7 +38,7 @@ fn configure(machine: &Machine, recipient: u8, opens: Option<u8>) {
 }
 
 /// Runs a command that fails with a message, and is cured by a fix.
-fn recovered(machine: &Machine) -> Run {
+pub(crate) fn recovered(machine: &Machine) -> Run {
     let script = format!("echo out-{PLANTED}; echo 'error: {PLANTED} broke' >&2; test -e ok");
     let fix =
         format!("grep -q {PLANTED} \"$RECOVER_OUTPUT\" && : {PLANTED} && echo {PLANTED} > ok");
@@ -49,7 +49,7 @@ fn recovered(machine: &Machine) -> Run {
 }
 
 /// The files below `dir` that have what was planted.
-fn planted(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn planted(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let path = entry.path();

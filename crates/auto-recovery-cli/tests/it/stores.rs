@@ -10,11 +10,12 @@ mod postgres_server;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use self::postgres_server::Server;
+use crate::encrypted::{CONFIG, PLANTED, configure, identity, planted, recovered};
 use crate::harness::{Machine, TRAIL};
 
 const SQLITE: &str = "sqlite:trails.db";
@@ -241,6 +242,58 @@ fn assert_arrived(machine: &Machine) {
             .map(Vec::len),
         Some(4)
     );
+}
+
+/// Configures `machine` to encrypt into the store `url`, to the identity `recipient`.
+fn encrypt_into(machine: &Machine, url: &str, (recipient, opens): (u8, Option<u8>)) {
+    configure(machine, recipient, opens);
+    let file = machine.root().join(CONFIG);
+    let encryption = fs::read_to_string(&file).expect("the configuration");
+    machine.write(CONFIG, &format!("store = \"{url}\"\n{encryption}"));
+}
+
+#[test]
+fn what_is_encrypted_into_a_server_is_so_while_it_waits_and_goes_with_its_keys() {
+    let server = Server::start(true, &[]);
+    let database = server.own_database();
+    let machine = Machine::new();
+    let encrypting = |keys| encrypt_into(&machine, &database.url, keys);
+    encrypting((1, None));
+    recovered(&machine);
+    server.kill();
+    fs::remove_file(machine.work().join("ok")).expect("what the fix made");
+    recovered(&machine);
+    assert_eq!(planted(&machine.home()), Vec::<PathBuf>::new());
+    server.run();
+    let rows = "SELECT count(*) FROM auto_recovery.stored_entry WHERE error_message LIKE 'enc:1:%'";
+    let before = server.ask(&database.name, rows);
+    // Whoever has the identity reads it once it is delivered, here by a command that fails.
+    encrypting((1, Some(1)));
+    let run = machine.recover(&["run", "--retry", "0", "--session", "third", "--", "false"]);
+    assert!(run.stderr.contains("delivered"), "{run:?}");
+    assert_ne!(server.ask(&database.name, rows), before);
+    let sessions = machine.recover(&["sessions", "--json"]).json();
+    let ids = sessions.as_array().expect("a list").iter();
+    let ids = ids.filter_map(|one| one["session_id"].as_str());
+    let ids: Vec<_> = ids.filter(|id| *id != "third").collect();
+    assert_eq!(ids.len(), 2, "{sessions}");
+    for id in &ids {
+        let history = machine.recover(&["history", id, "--json"]);
+        assert!(history.stdout.contains(PLANTED), "{history:?}");
+    }
+    assert_eq!(machine.recover(&["verify"]).code, 0);
+    // What lives on is wrapped for another, and what is erased took its key along.
+    let cleared = machine.recover(&["clear", "third", "--yes"]);
+    assert_eq!(cleared.code, 0, "{cleared:?}");
+    let to = identity(2).recipient().to_string();
+    let rotated = machine.recover(&["key", "rotate", "--to", &to]);
+    assert!(rotated.stderr.contains("of 2 sessions"), "{rotated:?}");
+    let refused = machine.recover(&["history", ids[0], "--json"]);
+    assert_eq!(refused.code, 125, "{refused:?}");
+    encrypting((2, Some(2)));
+    let shown = machine.recover(&["show"]);
+    assert!(shown.stdout.contains(PLANTED), "{shown:?}");
+    assert_eq!(machine.recover(&["verify"]).code, 0);
 }
 
 /// How often each recipe was tried and cured, also where a copy of the store is asked.

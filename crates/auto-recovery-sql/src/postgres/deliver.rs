@@ -14,6 +14,7 @@ use auto_recovery::spool::{Notice, Spool};
 
 use super::cell::get;
 use super::columns::{HASH_BYTES, hash_of};
+use super::deliver_keys::deliver_keys;
 use super::failure::explain;
 use super::group::{Delivery, Group, Item};
 use super::link::Lease;
@@ -49,7 +50,10 @@ pub(super) fn deliver(
         return Ok(delivered);
     }
     let _turn = spool.turn()?;
-    for name in spool.sealed()? {
+    let names = spool.sealed()?;
+    // What closed something in these is there by now.
+    deliver_keys(server, spool, lease)?;
+    for name in names {
         let segment = Segment {
             server,
             seen,

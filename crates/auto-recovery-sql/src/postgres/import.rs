@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use auto_recovery::audit::{
-    Importer, JournalEvent, JournalLine, JournalRecord, StoredEntry, TrailImported,
+    Importer, JournalEvent, JournalLine, JournalRecord, Recorder, StoredEntry, TrailImported,
 };
 use auto_recovery::{Error, ErrorKind, Result};
 
@@ -23,6 +23,7 @@ const WAS_REMOVED: &str = "SELECT event <> 'trail_imported' FROM auto_recovery.j
 /// Imports into a store in PostgreSQL.
 pub(super) struct PostgresImporter<'s> {
     outbox: &'s Outbox,
+    recorder: &'s Recorder,
     /// The session whose entries come, and how often each id came.
     session: Option<(String, Came)>,
     records: Came,
@@ -32,9 +33,10 @@ pub(super) struct PostgresImporter<'s> {
 type Came = HashMap<Vec<u8>, i64>;
 
 impl<'s> PostgresImporter<'s> {
-    pub(super) fn new(outbox: &'s Outbox) -> Self {
+    pub(super) fn new(outbox: &'s Outbox, recorder: &'s Recorder) -> Self {
         Self {
             outbox,
+            recorder,
             session: None,
             records: Came::new(),
         }
@@ -68,8 +70,7 @@ impl<'s> PostgresImporter<'s> {
     /// one that was put back.
     fn again(&self, session_id: &str) -> Result<Item> {
         let event = JournalEvent::TrailImported(TrailImported::default());
-        let recorder = &self.outbox.server.recorder;
-        Item::record(recorder.record(Some(session_id), event)?, None)
+        Item::record(self.recorder.record(Some(session_id), event)?, None)
     }
 }
 

@@ -35,6 +35,14 @@
 //! Each machine has a chain of its own; all are kept in one table, and all are over one order of
 //! the journal, which those who seal give it under a lock. Nobody who writes knows of it.
 //!
+//! # Keys of encrypted sessions
+//!
+//! Keys are rows of `session_key`, on the disk whatever the store's durability before anybody waits
+//! to write what they closed. One that the server did not take waits in the spool, and is delivered
+//! before the entries that wait there. `spool_delivery` has a row for each of these, for good: one
+//! that was destroyed since does not come back with its spool. A removal takes its session's keys
+//! along in its transaction.
+//!
 //! # Reading
 //!
 //! Each question is answered as of one moment. Sums are made by the server.
@@ -46,10 +54,13 @@ mod claim;
 mod columns;
 mod connection;
 mod deliver;
+mod deliver_keys;
 mod failure;
 mod follow;
 mod group;
 mod import;
+mod key_rows;
+mod keys;
 mod known;
 mod leaves;
 mod link;

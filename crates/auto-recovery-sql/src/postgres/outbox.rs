@@ -11,6 +11,7 @@ use auto_recovery::spool::{Absence, Spool, is_silence};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use super::deliver::Delivered;
+use super::deliver_keys::deliver_keys;
 use super::failure::is_conflict;
 use super::group::Group;
 use super::link::Lease;
@@ -48,16 +49,16 @@ impl Outbox {
     pub(super) fn new(
         url: &str,
         options: PostgresOptions,
-        recorder: Arc<Recorder>,
+        recorder: &Arc<Recorder>,
     ) -> Result<Self> {
         let (dir, bytes_max) = (options.spool.clone(), options.spool_bytes_max);
         let absence = Absence::new(
             dir.as_deref(),
             bytes_max,
             options.on_notice.clone(),
-            &recorder,
+            recorder,
         )?;
-        let server = Server::new(url, options, recorder)?;
+        let server = Server::new(url, options, recorder.host())?;
         Ok(Self {
             server: Arc::new(server),
             absence,
@@ -147,20 +148,51 @@ impl Outbox {
                 }
                 Err(not_written) => not_written,
             };
-            let is_lost = failed.error.kind() == ErrorKind::Unreachable;
             probe = failed.probe.or(probe);
-            // Where there is a spool, nobody is kept waiting for a server that is not there; and
-            // nowhere twice for one that does not answer.
-            let may_pass = match is_lost {
-                true => (was_connected || self.spool().is_none()) && !is_silence(&failed.error),
-                false => is_conflict(&failed.error),
-            };
-            if !may_pass || tries == TRIES_MAX || self.server.host.sleep(pause) == Wait::Interrupted
-            {
+            if tries == TRIES_MAX || !self.is_worth_another(&failed.error, was_connected, pause) {
                 return Err(Failed {
                     error: failed.error,
                     probe,
                 });
+            }
+            pause *= 2;
+        }
+        unreachable!("the last try returns")
+    }
+
+    /// Whether what failed with `error` may pass at once, after a pause: it was waited for then.
+    fn is_worth_another(&self, error: &Error, was_connected: bool, pause: Duration) -> bool {
+        // Where there is a spool, nobody is kept waiting for a server that is not there; and
+        // nowhere twice for one that does not answer.
+        let may_pass = match error.kind() {
+            ErrorKind::Unreachable => {
+                (was_connected || self.spool().is_none()) && !is_silence(error)
+            }
+            _ => is_conflict(error),
+        };
+        may_pass && self.server.host.sleep(pause) != Wait::Interrupted
+    }
+
+    /// What `work` comes to on a connection, tried as often as a write is.
+    pub(super) fn with_server<T>(&self, work: impl Fn(&Lease) -> Result<T>) -> Result<T> {
+        let mut pause = FIRST_PAUSE;
+        for tries in 1.. {
+            let lease = self.server.connection();
+            let was_connected = lease.is_ok();
+            let worked = lease.and_then(|lease| {
+                let worked = work(&lease);
+                match &worked {
+                    Ok(_) => lease.give_back(),
+                    Err(error) if error.kind() == ErrorKind::Unreachable => drop(lease),
+                    Err(_) => self.server.take_back(lease),
+                }
+                worked
+            });
+            match worked {
+                Err(error)
+                    if tries < TRIES_MAX && self.is_worth_another(&error, was_connected, pause) => {
+                }
+                worked => return worked,
             }
             pause *= 2;
         }
@@ -241,10 +273,35 @@ impl Outbox {
         }
     }
 
+    /// Delivers the keys that wait in the spool.
+    pub(super) fn deliver_keys(&self) -> Result<()> {
+        let Some(spool) = self.spool() else {
+            return Ok(());
+        };
+        if spool.key_sessions()?.is_empty() {
+            return Ok(());
+        }
+        self.ask_anyway(|reader| {
+            let _turn = spool.turn()?;
+            deliver_keys(&self.server, spool, reader.lease)
+        })
+    }
+
     /// Removes the trail of `session_id` if `removal` allows it.
-    pub(super) fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
+    pub(super) fn remove(
+        &self,
+        recorder: &Recorder,
+        session_id: &str,
+        removal: &Removal,
+    ) -> Result<Removed> {
+        // Keys go with what they closed, and that with them: none may come after.
+        if let Some(spool) = self.spool()
+            && !spool.keys(session_id)?.is_empty()
+        {
+            self.deliver()?;
+        }
         self.ask(|reader| {
-            let removed = remove::remove(reader, session_id, removal)?;
+            let removed = remove::remove(reader, recorder, session_id, removal)?;
             if matches!(removed, Removed::Gone { .. }) {
                 self.seen.forget(session_id);
                 remove::finish(&self.server, reader.lease);

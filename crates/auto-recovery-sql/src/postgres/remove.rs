@@ -6,7 +6,7 @@
 //! a note, by which the next who writes or removes something goes on.
 
 use auto_recovery::Result;
-use auto_recovery::audit::{Digester, Removal, Removed, SessionCleared};
+use auto_recovery::audit::{Digester, Recorder, Removal, Removed, SessionCleared};
 use tokio_postgres::types::ToSql;
 
 use super::cell::get;
@@ -28,6 +28,11 @@ const DELETE_SESSION: &str = "WITH gone AS (\
 const RECORD: &str = "INSERT INTO auto_recovery.journal (session_id, at, event, record, hash, token) \
      VALUES ($1, $2, $3, $4::text::json, $5, $5)";
 
+/// Texts whose key is gone are gone, wherever copies of the trail are.
+const DESTROY_KEYS: &str = "WITH gone AS (\
+         DELETE FROM auto_recovery.session_key WHERE session_id = $1 RETURNING number\
+     ) SELECT count(*) FROM gone";
+
 const NOTIFY: &str = "SELECT pg_notify('auto_recovery', $1)";
 
 const LEFT: &str = "SELECT session, entries FROM auto_recovery.removed_trail ORDER BY session";
@@ -39,17 +44,27 @@ const FORGET: &str = "DELETE FROM auto_recovery.removed_trail WHERE session = $1
 
 /// Removes the trail of `session_id` if `removal` allows it, but for its entries, which nobody sees
 /// any more then: [`finish`] deletes them.
-pub(super) fn remove(reader: &Reader<'_>, session_id: &str, removal: &Removal) -> Result<Removed> {
+pub(super) fn remove(
+    reader: &Reader<'_>,
+    recorder: &Recorder,
+    session_id: &str,
+    removal: &Removal,
+) -> Result<Removed> {
     reader.batch("BEGIN")?;
     let removed = match reader.session_locked(session_id)? {
         None => Removed::Unknown,
-        Some(session) => remove_locked(reader, &session, removal)?,
+        Some(session) => remove_locked(reader, recorder, &session, removal)?,
     };
     reader.batch("COMMIT")?;
     Ok(removed)
 }
 
-fn remove_locked(reader: &Reader<'_>, session: &Session, removal: &Removal) -> Result<Removed> {
+fn remove_locked(
+    reader: &Reader<'_>,
+    recorder: &Recorder,
+    session: &Session,
+    removal: &Removal,
+) -> Result<Removed> {
     if let Some(held) = &session.facts.held {
         return Ok(Removed::Held(held.clone()));
     }
@@ -66,11 +81,15 @@ fn remove_locked(reader: &Reader<'_>, session: &Session, removal: &Removal) -> R
             return Ok(Removed::Changed);
         }
     }
+    let id = &session.session_id;
+    let destroyed = reader.rows(DESTROY_KEYS, &[id])?;
+    let destroyed: i64 = destroyed.first().map_or(Ok(0), |row| get(row, 0))?;
     let tally = session.tally();
     let cleared = SessionCleared {
         entries: tally.total,
         first_timestamp: tally.first_timestamp,
         last_timestamp: tally.last_timestamp,
+        keys: (destroyed > 0).then_some(destroyed.unsigned_abs()),
         // There is no file of it.
         ..SessionCleared::default()
     };
@@ -80,8 +99,7 @@ fn remove_locked(reader: &Reader<'_>, session: &Session, removal: &Removal) -> R
         Removal::Cleared | Removal::ClearedBy(_) => "session_cleared",
         Removal::Pruned(_) => "session_pruned",
     };
-    let id = &session.session_id;
-    let line = reader.server.recorder.record(Some(id), event)?;
+    let line = recorder.record(Some(id), event)?;
     let (at, json) = (&line.record().at, line.json());
     let hash = hash_of(json.as_bytes());
     let params: [&(dyn ToSql + Sync); 5] = [id, at, &event_name, &json, &hash];

@@ -123,11 +123,7 @@ impl SealStore for PostgresStore {
         session_id: &str,
         event: JournalEvent,
     ) -> Result<bool> {
-        let line = self
-            .outbox
-            .server
-            .recorder
-            .record(Some(session_id), event)?;
+        let line = self.recorder.record(Some(session_id), event)?;
         let (at, name, json) = (&line.record().at, line.event(), line.json());
         let hash = hash_of(json.as_bytes());
         let row = trail.identity() as i64;

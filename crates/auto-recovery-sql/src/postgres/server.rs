@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auto_recovery::Result;
-use auto_recovery::audit::Recorder;
 use auto_recovery::host::Host;
 use auto_recovery::spool::Notice;
 
@@ -28,22 +27,16 @@ pub(super) struct Server {
     pub address: Arc<Address>,
     pub options: PostgresOptions,
     pub host: Arc<dyn Host>,
-    pub recorder: Arc<Recorder>,
     link: Mutex<Option<Arc<Link>>>,
     is_migrated: AtomicBool,
 }
 
 impl Server {
-    pub(super) fn new(
-        url: &str,
-        options: PostgresOptions,
-        recorder: Arc<Recorder>,
-    ) -> Result<Self> {
+    pub(super) fn new(url: &str, options: PostgresOptions, host: &Arc<dyn Host>) -> Result<Self> {
         Ok(Self {
             address: Arc::new(Address::parse(url, options.connect_timeout)?),
             options,
-            host: Arc::clone(recorder.host()),
-            recorder,
+            host: Arc::clone(host),
             link: Mutex::default(),
             is_migrated: AtomicBool::new(false),
         })

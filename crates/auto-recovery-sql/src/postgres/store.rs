@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use auto_recovery::audit::encrypting::KeyStore;
 use auto_recovery::audit::sealing::SealStore;
 use auto_recovery::audit::{
     Appended, AuditStore, Claim, Damage, Follower, Importer, JournalEvent, JournalRecord, NewEntry,
@@ -18,6 +19,7 @@ use super::deliver::Delivered;
 use super::follow::PostgresFollower;
 use super::group::Item;
 use super::import::PostgresImporter;
+use super::keys::PostgresKeys;
 use super::options::PostgresOptions;
 use super::outbox::Outbox;
 use super::queue::Queue;
@@ -26,7 +28,9 @@ use super::{aggregate, pages, statistics};
 
 /// A store of trails in a PostgreSQL database, see the module's page for its tables.
 pub struct PostgresStore {
-    pub(super) outbox: Outbox,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) recorder: Arc<Recorder>,
+    keys: Arc<PostgresKeys>,
     queue: Queue,
 }
 
@@ -41,8 +45,13 @@ impl PostgresStore {
     /// [`auto_recovery::ErrorKind::InvalidInput`] if the URL cannot be used. No error holds its
     /// password.
     pub fn open(url: &str, options: PostgresOptions, recorder: Arc<Recorder>) -> Result<Self> {
+        let outbox = Arc::new(Outbox::new(url, options, &recorder)?);
+        let keys = Arc::new(PostgresKeys::new(Arc::clone(&outbox)));
+        recorder.keep_keys(Arc::clone(&keys) as Arc<dyn KeyStore>);
         Ok(Self {
-            outbox: Outbox::new(url, options, recorder)?,
+            outbox,
+            recorder,
+            keys,
             queue: Queue::default(),
         })
     }
@@ -83,7 +92,7 @@ impl AuditStore for PostgresStore {
         let mut text = Vec::new();
         let items = entries
             .into_iter()
-            .map(|new| Item::entry(new, &self.outbox.server.recorder, &mut text));
+            .map(|new| Item::entry(new, &self.recorder, &mut text));
         let items = items.collect::<Result<Vec<_>>>()?;
         let items = self.queue.commit(&self.outbox, items)?;
         let appended = items.into_iter().filter_map(|item| match item {
@@ -94,7 +103,7 @@ impl AuditStore for PostgresStore {
     }
 
     fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<()> {
-        let line = self.outbox.server.recorder.record(session_id, event)?;
+        let line = self.recorder.record(session_id, event)?;
         let item = Item::record(line, None)?;
         self.queue.commit(&self.outbox, vec![item]).map(drop)
     }
@@ -196,7 +205,11 @@ impl AuditStore for PostgresStore {
 
     fn remove(&self, session_id: &str, removal: &Removal) -> Result<Removed> {
         session_id::encode(session_id)?;
-        self.outbox.remove(session_id, removal)
+        let removed = self.outbox.remove(&self.recorder, session_id, removal)?;
+        if matches!(removed, Removed::Gone { .. }) {
+            self.keys.forget(session_id);
+        }
+        Ok(removed)
     }
 
     fn follower(&self) -> Result<Box<dyn Follower + '_>> {
@@ -215,8 +228,13 @@ impl AuditStore for PostgresStore {
         Ok(Some(self))
     }
 
+    fn keys(&self) -> Result<Option<&dyn KeyStore>> {
+        Ok(Some(&*self.keys))
+    }
+
     fn importer(&self) -> Result<Box<dyn Importer + '_>> {
-        Ok(Box::new(PostgresImporter::new(&self.outbox)))
+        let importer = PostgresImporter::new(&self.outbox, &self.recorder);
+        Ok(Box::new(importer))
     }
 }
 

@@ -4,6 +4,8 @@
     expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")
 )]
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod encrypted;
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 mod equality;
 #[cfg(feature = "sqlite")]
@@ -20,6 +22,10 @@ mod postgres_contract;
 mod postgres_damage;
 #[cfg(feature = "postgres")]
 mod postgres_follow;
+#[cfg(feature = "postgres")]
+mod postgres_keys;
+#[cfg(feature = "postgres")]
+mod postgres_keys_waiting;
 #[cfg(feature = "postgres")]
 mod postgres_lost;
 #[cfg(feature = "postgres")]
@@ -42,6 +48,7 @@ mod sqlite_contract;
 mod sqlite_damage;
 #[cfg(feature = "sqlite")]
 mod sqlite_files;
+#[cfg(feature = "sqlite")]
 mod sqlite_keys;
 #[cfg(feature = "sqlite")]
 mod sqlite_processes;

@@ -13,7 +13,7 @@ use auto_recovery::testing::store_contract::entry;
 use auto_recovery_sql::postgres::ROLES;
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
 
-use crate::postgres_server::{Server, own, shared};
+use crate::postgres_server::{Database, Server, own, shared};
 
 fn open(url: &str) -> PostgresStore {
     PostgresStore::open(
@@ -304,12 +304,19 @@ fn a_locked_table_is_waited_for_no_longer_than_the_user_waits() {
     );
 }
 
+/// Makes the roles, which are of the whole server: one test at a time.
+pub(crate) fn make_roles(database: &Database) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap();
+    database.ask(ROLES);
+}
+
 #[test]
 fn roles_let_each_do_what_it_is_for() {
     let database = shared().database();
     open(&database.url).append(vec![entry("s", 1)]).unwrap();
     for _ in 0..2 {
-        database.ask(ROLES);
+        make_roles(&database);
     }
     let of = |role: &str| {
         database.ask(&format!(

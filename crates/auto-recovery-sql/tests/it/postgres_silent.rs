@@ -16,6 +16,8 @@ use auto_recovery::testing::store_contract::entry;
 use auto_recovery_sql::postgres::Notice;
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
 
+use crate::encrypted::recorder;
+
 /// A wait that a person notices, a little more than a second.
 const NOTICED: Duration = Duration::from_millis(1100);
 
@@ -39,7 +41,12 @@ fn silent() -> (String, Receiver<TcpStream>) {
     (url, connections)
 }
 
-fn store(url: &str, spool: &Path, limit: Duration, host: SystemHost) -> (PostgresStore, Told) {
+fn store(
+    url: &str,
+    spool: &Path,
+    limit: Duration,
+    recorder: Arc<Recorder>,
+) -> (PostgresStore, Told) {
     let told = Told::default();
     let shared = Arc::clone(&told);
     let options = PostgresOptions {
@@ -50,7 +57,6 @@ fn store(url: &str, spool: &Path, limit: Duration, host: SystemHost) -> (Postgre
         })),
         ..PostgresOptions::default()
     };
-    let recorder = Recorder::new(Arc::new(host));
     (PostgresStore::open(url, options, recorder).unwrap(), told)
 }
 
@@ -65,9 +71,18 @@ fn numbered(number: u64) -> NewEntry {
 
 #[test]
 fn a_server_that_does_not_answer_keeps_one_call_waiting() {
+    assert_waits_once(Recorder::new(Arc::new(SystemHost::new())));
+}
+
+#[test]
+fn whoever_encrypts_waits_for_it_no_more_often() {
+    assert_waits_once(recorder());
+}
+
+fn assert_waits_once(recorder: Arc<Recorder>) {
     let (url, connections) = silent();
     let spool = tempfile::tempdir().unwrap();
-    let (store, told) = store(&url, spool.path(), NOTICED, SystemHost::new());
+    let (store, told) = store(&url, spool.path(), NOTICED, recorder);
     for number in 1..=20 {
         let appended = store.append(vec![numbered(number)]).unwrap();
         assert_eq!(appended[0].attempt_number, number);
@@ -95,7 +110,8 @@ fn a_signal_ends_the_wait_for_it() {
     let spool = tempfile::tempdir().unwrap();
     let interrupt = Arc::new(Interrupt::new().unwrap());
     let host = SystemHost::with_interrupt(Arc::clone(&interrupt));
-    let (store, _) = store(&url, spool.path(), LONG, host);
+    let recorder = Recorder::new(Arc::new(host));
+    let (store, _) = store(&url, spool.path(), LONG, recorder);
     let raised = thread::spawn(move || {
         let connection = connections.recv().unwrap();
         // A signal of the first milliseconds counts as one from before: it leaves a last moment.

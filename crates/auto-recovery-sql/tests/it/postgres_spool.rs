@@ -307,7 +307,7 @@ fn whoever_dies_while_delivering_neither_loses_nor_doubles() {
 }
 
 /// Copies a directory of files and directories.
-fn copy_dir(from: &Path, to: &Path) {
+pub(crate) fn copy_dir(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for found in fs::read_dir(from).unwrap() {
         let found = found.unwrap();

@@ -57,6 +57,11 @@ impl Recorder {
         })
     }
 
+    /// A recorder for what another one made: nothing in it is masked or closed once more.
+    pub(crate) fn of_made(host: Arc<dyn Host>) -> Arc<Self> {
+        Self::with_redactor(host, Arc::new(Redactor::off()))
+    }
+
     /// The same, which also encrypts private texts. A store that it records for must keep the keys
     /// of its sessions.
     pub fn encrypting(
@@ -81,8 +86,8 @@ impl Recorder {
     /// The key to encrypt what `session_id` has.
     fn session_key(&self, encryption: &Encryption, session_id: &str) -> Result<Arc<SessionKey>> {
         let Some(keys) = self.keys.get() else {
-            let text = "this store cannot keep the keys of encrypted sessions: use one of files, \
-                        or turn encryption off for it";
+            let text = "this store cannot keep the keys of encrypted sessions: use one of files \
+                        or in a database, or turn encryption off for it";
             return Err(Error::new(ErrorKind::Refused, text));
         };
         session_id::encode(session_id)?;

@@ -29,19 +29,20 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// The keys that a session may have: one for each process that recorded some of it.
 const NUMBER_MAX: u64 = 1_000_000;
 
-/// The keys of a store of files.
-pub(super) struct KeyDir {
+/// The keys of a store of files, or of a spool.
+pub(crate) struct KeyDir {
     store: PathBuf,
     io: Arc<dyn FileIo>,
 }
 
 impl KeyDir {
     /// Those of the store in `store`.
-    pub(super) fn new(store: PathBuf, io: Arc<dyn FileIo>) -> Self {
+    pub(crate) fn new(store: PathBuf, io: Arc<dyn FileIo>) -> Self {
         Self { store, io }
     }
 
-    fn dir(&self) -> PathBuf {
+    /// The directory that they are in.
+    pub(crate) fn dir(&self) -> PathBuf {
         self.store.join(DIR_NAME)
     }
 

@@ -52,5 +52,6 @@ mod sums;
 mod write;
 
 pub use io::{FileIo, SystemIo};
+pub(crate) use keys::KeyDir;
 pub(crate) use read::records::{Verdict, read_records};
 pub use store::{JsonlOptions, JsonlStore};

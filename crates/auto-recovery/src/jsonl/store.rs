@@ -21,7 +21,7 @@ use super::{claim, follow, import, remove};
 use crate::audit::encrypting::KeyStore;
 use crate::audit::sealing::SealStore;
 use crate::audit::{
-    Appended, AuditStore, Claim, Damage, Durability, Follower, Importer, JournalEvent,
+    Appended, AuditStore, Claim, Damage, Durability, Follower, Importer, JournalEvent, JournalLine,
     JournalRecord, NewEntry, ReadAfter, Recorder, Removal, Removed, Seen, SessionHeld, SessionKey,
     SessionPage, SessionQuery, SessionSummary, StoredEntry, session_id,
 };
@@ -148,6 +148,13 @@ impl JsonlStore {
             trails: OpenTrails::new(options.open_trails_max),
             statistics: StatisticsCache::default(),
         })
+    }
+}
+
+impl JsonlStore {
+    /// Adds a journal record that another recorder made, as it is.
+    pub(crate) fn keep_record(&self, line: &JournalLine) -> Result<()> {
+        self.journal.commit_record(line)
     }
 }
 

@@ -59,7 +59,7 @@ impl Absence {
         on_notice: Option<OnNotice>,
         recorder: &Arc<Recorder>,
     ) -> Result<Self> {
-        let spool = dir.map(|dir| Spool::new(dir, bytes_max, Arc::clone(recorder)));
+        let spool = dir.map(|dir| Spool::new(dir, bytes_max, recorder.host()));
         Ok(Self {
             host: Arc::clone(recorder.host()),
             spool: spool.transpose()?,
@@ -117,6 +117,24 @@ impl Absence {
     /// It waits if the server cannot be reached, if others keep it busy, and if the user does not
     /// wait for it any more. What the server refuses does not wait.
     pub fn met(&self, error: &Error, since: Duration) -> Option<&Spool> {
+        let spool = self.passed_over(error, since)?;
+        let mut now = lock(&self.now);
+        now.has_kept = true;
+        let is_new = error.kind() == ErrorKind::Unreachable && !now.is_told;
+        now.is_told |= is_new;
+        drop(now);
+        if is_new {
+            self.tell(&Notice::Spooling {
+                reason: error.chain(),
+                spool: spool.dir().to_owned(),
+            });
+        }
+        Some(spool)
+    }
+
+    /// The same for a question on the way to a write, whose author goes on without the answer:
+    /// nothing is kept yet, and nobody is told.
+    pub fn passed_over(&self, error: &Error, since: Duration) -> Option<&Spool> {
         let spool = self.spool.as_ref()?;
         let is_over = match error.kind() {
             ErrorKind::Unreachable | ErrorKind::Busy => false,
@@ -129,17 +147,6 @@ impl Absence {
             self.begin(error, is_silence(error).then_some(waited));
         } else if is_over && waited >= NOTICED {
             self.begin(error, Some(waited));
-        }
-        let mut now = lock(&self.now);
-        now.has_kept = true;
-        let is_new = error.kind() == ErrorKind::Unreachable && !now.is_told;
-        now.is_told |= is_new;
-        drop(now);
-        if is_new {
-            self.tell(&Notice::Spooling {
-                reason: error.chain(),
-                spool: spool.dir().to_owned(),
-            });
         }
         Some(spool)
     }
@@ -346,6 +353,19 @@ mod tests {
         assert!(case.is_asked(0, closed) && case.is_spooled());
         case.host.advance(Duration::from_secs(2));
         assert!(!case.is_spooled());
+    }
+
+    #[test]
+    fn a_question_on_the_way_to_a_write_waits_for_it_too() {
+        let case = Case::new();
+        let since = case.absence.moment();
+        let refused = Error::new(ErrorKind::Refused, "server");
+        assert!(case.absence.passed_over(&refused, since).is_none());
+        assert!(case.absence.passed_over(&silent(), since).is_some());
+        assert!(lock(&case.told).is_empty(), "nothing is kept yet");
+        // Nothing waits, and nobody reached the server all the same.
+        assert!(case.is_spooled());
+        assert_eq!(lock(&case.told).len(), 1);
     }
 
     #[test]

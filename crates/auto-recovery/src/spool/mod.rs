@@ -5,6 +5,7 @@
 //! answer was lost.
 
 mod absence;
+mod keys;
 mod notice;
 mod rest;
 mod segments;

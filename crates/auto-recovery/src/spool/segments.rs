@@ -9,6 +9,9 @@
 //! - `segment_<id>.gone` is delivered, and being deleted; `.damaged` has something that could not
 //!   be read.
 //!
+//! What is written to them is made already: nothing is masked or encrypted a second time.
+//! `keys` has the keys for encrypted texts in them, as far as the server lacks them.
+//!
 //! A segment with a file `maybe_written.json` is of a write whose answer was lost: the file holds
 //! what the store noted to find out whether it took effect.
 
@@ -27,7 +30,7 @@ use crate::files::{
     sync_dir,
 };
 use crate::host::{Host, Wait, new_id};
-use crate::jsonl::{JsonlOptions, JsonlStore};
+use crate::jsonl::{JsonlOptions, JsonlStore, KeyDir, SystemIo};
 use crate::mutex::lock;
 use crate::patience::{lock_file, over};
 use crate::wording::counted;
@@ -70,7 +73,9 @@ pub struct Spool {
     dir: PathBuf,
     bytes_max: u64,
     host: Arc<dyn Host>,
+    /// Of the segments.
     recorder: Arc<Recorder>,
+    pub(super) keys: KeyDir,
     current: Mutex<Option<Current>>,
 }
 
@@ -87,7 +92,7 @@ impl Spool {
     ///
     /// # Errors
     /// If it is there and not the user's own.
-    pub fn new(dir: &Path, bytes_max: u64, recorder: Arc<Recorder>) -> Result<Self> {
+    pub fn new(dir: &Path, bytes_max: u64, host: &Arc<dyn Host>) -> Result<Self> {
         let dir = std::path::absolute(dir).map_err(|error| Error::io("find spool", dir, error))?;
         match check_own_dir(&dir, Purpose::State) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -96,10 +101,11 @@ impl Spool {
             _ => {}
         }
         Ok(Self {
+            keys: KeyDir::new(dir.clone(), Arc::new(SystemIo)),
             dir,
             bytes_max,
-            host: Arc::clone(recorder.host()),
-            recorder,
+            host: Arc::clone(host),
+            recorder: Recorder::of_made(Arc::clone(host)),
             current: Mutex::default(),
         })
     }
@@ -137,7 +143,7 @@ impl Spool {
     ) -> Result<HashMap<String, u64>> {
         let mut current = lock(&self.current);
         let _locked = self.locked()?;
-        self.check_room(items, server)?;
+        self.check_room(items.iter().map(Waiting::bytes).sum(), server)?;
         if note.is_some() {
             self.seal_open(&mut current)?;
         }
@@ -169,11 +175,7 @@ impl Spool {
                 Waiting::Entry(recorded) => {
                     entries.push(self.numbered(open, recorded, is_numbered, seen, &mut highest)?);
                 }
-                Waiting::Record(line) => {
-                    let record = line.record();
-                    let session_id = record.session_id.as_deref();
-                    open.store.record(session_id, record.event.clone())?;
-                }
+                Waiting::Record(line) => open.store.keep_record(line)?,
             }
         }
         let mut appended = open.store.append(entries)?.into_iter();
@@ -294,7 +296,7 @@ impl Spool {
     /// # Errors
     /// If it cannot be read.
     pub fn has_any(&self) -> Result<bool> {
-        Ok(!self.segments()?.is_empty())
+        Ok(!self.segments()?.is_empty() || self.has_keys()?)
     }
 
     /// Whether anything may wait: what cannot be read may be something.
@@ -405,7 +407,7 @@ impl Spool {
     }
 
     /// Keeps others from writing until what is returned is dropped.
-    fn locked(&self) -> Result<File> {
+    pub(super) fn locked(&self) -> Result<File> {
         let file = self.open_file("lock")?;
         let path = self.dir.join("lock");
         lock_file(&*self.host, &path, &file, &mut || Ok(file.try_lock()?))?;
@@ -430,11 +432,13 @@ impl Spool {
         Ok(waiting)
     }
 
-    fn check_room(&self, items: &[Waiting<'_>], server: &str) -> Result<()> {
-        let coming: usize = items.iter().map(Waiting::bytes).sum();
+    /// Makes sure that there is room for as many bytes as are `coming`.
+    pub(super) fn check_room(&self, coming: usize, server: &str) -> Result<()> {
         let mut bytes = coming as u64;
-        for name in self.segments()? {
-            for file in files(&self.dir.join(name))? {
+        let segments = self.segments()?.into_iter();
+        let segments = segments.map(|name| self.dir.join(name));
+        for dir in segments.chain([self.keys.dir()]) {
+            for file in files(&dir)? {
                 bytes += fs::symlink_metadata(file).map_or(0, |metadata| metadata.len());
             }
         }
