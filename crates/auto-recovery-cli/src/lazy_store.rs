@@ -65,6 +65,13 @@ impl AuditStore for LazyStore {
         self.store()?.read_sessions()
     }
 
+    fn visit_sessions(
+        &self,
+        visit: &mut dyn FnMut(SessionSummary) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        self.store()?.visit_sessions(visit)
+    }
+
     fn read_session_page(
         &self,
         query: &SessionQuery,

@@ -77,6 +77,7 @@ pub(crate) fn sessions(
         project,
         host,
         id_piece,
+        outcome,
     } = query;
     let mut asked = form_urlencoded::Serializer::new("whole=1".to_owned());
     asked.append_pair("limit", &limit.clamp(1, PAGE_MAX).to_string());
@@ -87,6 +88,7 @@ pub(crate) fn sessions(
         ("project", project.clone()),
         ("host", host.clone()),
         ("id", id_piece.clone()),
+        ("outcome", outcome.map(|one| one.as_str().to_owned())),
         ("after", after.map(ToString::to_string)),
     ] {
         if let Some(value) = value {

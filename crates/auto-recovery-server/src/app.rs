@@ -18,6 +18,7 @@ use crate::feed::{Database, Following, Standing};
 use crate::http::{Access, AllNeeds, Problem};
 use crate::leftovers::Leftovers;
 use crate::otlp::Sent;
+use crate::sums::Sums;
 
 /// Calls of the store at once, and exports, which take long.
 const STORE_CALLS_MAX: usize = 8;
@@ -55,6 +56,8 @@ pub(crate) struct App {
     /// What masks the texts of pages.
     pub(crate) redactor: Arc<Redactor>,
     calls: Semaphore,
+    /// Sums that pages show.
+    pub(crate) sums: Sums,
     /// How the sending of traces goes, if they are sent.
     pub(crate) sent: Option<Arc<Sent>>,
 }
@@ -88,6 +91,7 @@ impl App {
             readings: Arc::new(Semaphore::new(READINGS_MAX)),
             ingests: Arc::default(),
             calls: Semaphore::new(STORE_CALLS_MAX),
+            sums: Sums::default(),
             sent: None,
         }
     }
@@ -157,5 +161,14 @@ impl App {
             return Err(Error::new(ErrorKind::Unreachable, text).into());
         };
         self.run(move |app| work(app.store())).await
+    }
+
+    /// The same of `work` that looks at the feed, too.
+    pub(crate) async fn of_store_and_feed<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self, &dyn AuditStore) -> Result<T> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let app = Arc::clone(self);
+        self.of_store(move |store| work(&app, store)).await
     }
 }

@@ -22,6 +22,7 @@ mod outbound;
 mod pages;
 mod routes;
 mod server;
+mod sums;
 mod threads;
 
 pub use alerts::{

@@ -23,7 +23,7 @@ use crate::http::{self, Access, Tls, compression, guard};
 use crate::leftovers::Leftovers;
 use crate::otlp::{Exporter, OtlpOptions};
 use crate::threads::Threads;
-use crate::{api, routes};
+use crate::{api, pages, routes};
 
 /// Threads that answer. What blocks has threads of its own.
 const WORKERS: usize = 2;
@@ -212,6 +212,8 @@ impl Server {
         if let Some(exporter) = self.exporter.take() {
             threads.start(move || exporter.run());
         }
+        let app = Arc::clone(&self.app);
+        threads.start(move || pages::make_anew(&app));
         let (host, shutdown) = (Arc::clone(&self.app.host), self.shutdown.clone());
         threads.start(move || {
             while host.sleep(Duration::from_secs(3600)) == Wait::Elapsed {}

@@ -24,8 +24,6 @@ struct Listing {
     query: SessionQuery,
     /// Only those of the workspace at this path.
     workspace: Option<String>,
-    /// Only those that ended so.
-    outcome: Option<SessionOutcome>,
     /// No more than these.
     limit: Option<usize>,
 }
@@ -83,16 +81,16 @@ fn listing(context: &Context, args: SessionsArgs, now: SystemTime) -> Result<Lis
         query: SessionQuery {
             since_us: since.transpose()?,
             project,
+            outcome: outcome.map(|word| match word {
+                OutcomeWord::Recovered => SessionOutcome::Recovered,
+                OutcomeWord::NotRecovered => SessionOutcome::Escalated,
+                OutcomeWord::Interrupted => SessionOutcome::Interrupted,
+                OutcomeWord::Running => SessionOutcome::Running,
+                OutcomeWord::Unknown => SessionOutcome::Unknown,
+            }),
             ..SessionQuery::default()
         },
         workspace: is_here.then(|| context.settings.workspace.display().to_string()),
-        outcome: outcome.map(|word| match word {
-            OutcomeWord::Recovered => SessionOutcome::Recovered,
-            OutcomeWord::NotRecovered => SessionOutcome::Escalated,
-            OutcomeWord::Interrupted => SessionOutcome::Interrupted,
-            OutcomeWord::Running => SessionOutcome::Running,
-            OutcomeWord::Unknown => SessionOutcome::Unknown,
-        }),
         limit: number.or(default),
     })
 }
@@ -134,11 +132,7 @@ fn find(store: &dyn AuditStore, listing: &Listing) -> Result<Found> {
 
 impl Listing {
     fn has(&self, session: &SessionSummary) -> bool {
-        let is_there = self.workspace.is_none() || self.workspace == session.workspace;
-        is_there
-            && self
-                .outcome
-                .is_none_or(|outcome| outcome == session.outcome)
+        self.workspace.is_none() || self.workspace == session.workspace
     }
 }
 
@@ -147,7 +141,7 @@ fn nothing_found(store: &dyn AuditStore, listing: &Listing) -> Result<String> {
     let any = store.read_session_page(&SessionQuery::default(), None, 1)?;
     Ok(match (&listing.workspace, any.sessions.is_empty()) {
         (_, true) => session::none_yet(&url),
-        (Some(workspace), false) if listing.outcome.is_none() => format!(
+        (Some(workspace), false) if listing.query.outcome.is_none() => format!(
             "no session of this workspace, {workspace}, in {url}; `recover sessions --all` lists \
              those of others"
         ),

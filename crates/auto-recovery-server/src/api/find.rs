@@ -7,7 +7,6 @@ use auto_recovery::audit::{
 };
 use auto_recovery::statistics::Tally;
 use auto_recovery::{Error, ErrorKind, Result};
-use serde_json::Value;
 
 use crate::http::{Problem, Query};
 
@@ -15,15 +14,10 @@ use crate::http::{Problem, Query};
 const LIMIT: u64 = 100;
 const LIMIT_MAX: u64 = 1000;
 
-/// Pages of the store that are looked through for one of ours: a filter that few pass ends there,
-/// and the client asks on.
-const PAGES_MAX: usize = 100;
-
 /// Which sessions are asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listing {
     pub(crate) query: SessionQuery,
-    pub(crate) outcome: Option<String>,
     pub(crate) after: Option<SessionKey>,
     pub(crate) limit: usize,
     /// Whether all is told of each that a store knows, not only what the command prints.
@@ -45,14 +39,14 @@ pub(crate) struct Listed {
 /// If a parameter is not as it is to be.
 pub(crate) fn read_listing(query: &mut Query, now: SystemTime) -> Result<Listing, Problem> {
     let limit = query.number("limit", LIMIT, LIMIT_MAX)?;
-    let outcome = query.take("outcome");
-    if let Some(outcome) = &outcome
-        && serde_json::from_value::<SessionOutcome>(Value::from(outcome.as_str())).is_err()
-    {
-        return Err(Problem::invalid(format!(
-            "there is no outcome {outcome:?}: recovered, escalated, interrupted, running, unknown"
-        )));
-    }
+    let outcome = query.take("outcome").map(|name| {
+        let mut all = SessionOutcome::ALL.into_iter();
+        let found = all.find(|outcome| outcome.as_str() == name);
+        found.ok_or_else(|| {
+            let all = SessionOutcome::ALL.map(SessionOutcome::as_str).join(", ");
+            Problem::invalid(format!("there is no outcome {name:?}: {all}"))
+        })
+    });
     let after = query.take("after").map(|text| {
         let wrong = |()| Problem::invalid("parameter `after` is no place in this list");
         text.parse().map_err(wrong)
@@ -65,8 +59,8 @@ pub(crate) fn read_listing(query: &mut Query, now: SystemTime) -> Result<Listing
             project: query.take("project"),
             host: query.take("host"),
             id_piece: query.take("id"),
+            outcome: outcome.transpose()?,
         },
-        outcome,
         after: after.transpose()?,
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
         is_whole,
@@ -78,34 +72,13 @@ pub(crate) fn read_listing(query: &mut Query, now: SystemTime) -> Result<Listing
 /// # Errors
 /// If the store cannot be read.
 pub(crate) fn find(store: &dyn AuditStore, listing: &Listing) -> Result<Listed> {
-    let mut listed = Listed::default();
-    let mut after = listing.after.clone();
-    for _ in 0..PAGES_MAX {
-        let page = store.read_session_page(&listing.query, after.as_ref(), listing.limit)?;
-        Damage::join(&mut listed.damage, page.damage);
-        let mut sessions = page.sessions.into_iter();
-        for session in sessions.by_ref() {
-            if has_outcome(&session, listing.outcome.as_deref()) {
-                listed.sessions.push(session);
-            }
-            if listed.sessions.len() == listing.limit {
-                break;
-            }
-        }
-        if let Some(last) = listed.sessions.last()
-            && listed.sessions.len() == listing.limit
-        {
-            let has_more = !sessions.as_slice().is_empty() || page.next.is_some();
-            listed.next = has_more.then(|| SessionKey::of(last).to_string());
-            return Ok(listed);
-        }
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(listed),
-        }
-    }
-    listed.next = after.as_ref().map(ToString::to_string);
-    Ok(listed)
+    let after = listing.after.as_ref();
+    let page = store.read_session_page(&listing.query, after, listing.limit)?;
+    Ok(Listed {
+        sessions: page.sessions,
+        next: page.next.as_ref().map(ToString::to_string),
+        damage: page.damage,
+    })
 }
 
 /// The line of the session `id` in a list, from its own journal and entries.
@@ -150,9 +123,4 @@ pub(crate) fn find_session(store: &dyn AuditStore, id: &str) -> Result<SessionSu
             }
         }
     }
-}
-
-fn has_outcome(session: &SessionSummary, outcome: Option<&str>) -> bool {
-    let is = |name: &str| serde_json::to_value(session.outcome).is_ok_and(|value| value == name);
-    outcome.is_none_or(is)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use auto_recovery::audit::{AuditStore, Claim, Followed, SessionSummary};
+use auto_recovery::audit::{AuditStore, Claim, Followed, SessionKey, SessionSummary};
 use auto_recovery::host::{Host, timestamp};
 use auto_recovery::mutex::lock;
 use auto_recovery::{Error, ErrorKind, Result};
@@ -122,7 +122,7 @@ impl Following {
     }
 
     /// Waits for `pause`, or until it is over.
-    fn rest(&self, pause: Duration) {
+    pub(crate) fn rest(&self, pause: Duration) {
         let begin = self.host.monotonic();
         while !self.is_over() && self.host.monotonic().saturating_sub(begin) < pause {
             self.host.sleep(WAIT.min(pause));
@@ -212,24 +212,22 @@ impl Following {
     fn look_at_all(&self, taking_up: &mut TakingUp<'_>) -> Result<()> {
         let telling = self.telling()?;
         let journals = journals(&*self.store)?;
-        let (sessions, _) = self.store.read_sessions()?;
         let mut known = self.feed.read(looks)?;
-        // The oldest first, as they would have been told.
-        let now: Vec<(String, String)> = sessions
-            .into_iter()
-            .rev()
-            .map(|one| {
-                let look = look(&one, journals.get(&one.session_id));
-                (one.session_id, look)
-            })
-            .collect();
-        let begin = self.host.now();
         let mut changed = Vec::new();
-        for (id, look) in now {
-            if known.remove(&id).flatten().as_ref() != Some(&look) {
-                changed.push((id, Some(look)));
+        self.store.visit_sessions(&mut |one| {
+            let look = look(&one, journals.get(&one.session_id));
+            if known.remove(&one.session_id).flatten().as_ref() != Some(&look) {
+                changed.push((SessionKey::of(&one), look));
             }
-        }
+            Ok(())
+        })?;
+        let begin = self.host.now();
+        // The oldest first, as they would have been told.
+        changed.sort_unstable();
+        let changed = changed.into_iter();
+        let mut changed: Vec<(String, Option<String>)> = changed
+            .map(|(key, look)| (key.session_id, Some(look)))
+            .collect();
         // Those that are left are not listed any more.
         for (id, known) in known {
             let look = format!("gone {:?}", journals.get(&id));

@@ -1,5 +1,6 @@
 //! Lists of the kinds of failure, from the sums that are kept.
 
+use std::ops::Range;
 use std::str::FromStr;
 
 use auto_recovery::Result;
@@ -187,18 +188,21 @@ impl Database {
                 "SELECT slot, sessions, recovered, escalated, flaky, attempts, cured FROM failure_slot
                  WHERE kind = ? AND slot >= ? AND sessions > 0 ORDER BY slot",
             )?;
-            let rows = select.query_map(params![kind, since], |row| {
-                Ok(Slot {
-                    slot: row.get(0)?,
-                    sessions: number(row, 1)?,
-                    recovered: number(row, 2)?,
-                    escalated: number(row, 3)?,
-                    flaky: number(row, 4)?,
-                    attempts: number(row, 5)?,
-                    cured: number(row, 6)?,
-                })
-            })?;
+            let rows = select.query_map(params![kind, since], slot_of)?;
             rows.collect()
+        })
+    }
+
+    /// What the slots of `kind` come to that are in this range.
+    pub(crate) fn sum(&self, kind: &str, slots: Range<i64>) -> Result<Slot> {
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT coalesce(min(slot), 0), coalesce(sum(sessions), 0),
+                    coalesce(sum(recovered), 0), coalesce(sum(escalated), 0),
+                    coalesce(sum(flaky), 0), coalesce(sum(attempts), 0), coalesce(sum(cured), 0)
+                 FROM failure_slot WHERE kind = ? AND slot >= ? AND slot < ? AND sessions > 0",
+            )?;
+            select.query_row(params![kind, slots.start, slots.end], slot_of)
         })
     }
 
@@ -260,6 +264,18 @@ impl Database {
             Ok(Some(Neighbours { kind, older, newer }))
         })
     }
+}
+
+fn slot_of(row: &Row<'_>) -> rusqlite::Result<Slot> {
+    Ok(Slot {
+        slot: row.get(0)?,
+        sessions: number(row, 1)?,
+        recovered: number(row, 2)?,
+        escalated: number(row, 3)?,
+        flaky: number(row, 4)?,
+        attempts: number(row, 5)?,
+        cured: number(row, 6)?,
+    })
 }
 
 fn kind_of(row: &Row<'_>) -> rusqlite::Result<FailureKind> {

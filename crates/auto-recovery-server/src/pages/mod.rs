@@ -31,4 +31,4 @@ pub(crate) use login::login;
 pub(crate) use overview::overview;
 pub(crate) use session::session;
 pub(crate) use sessions::sessions;
-pub(crate) use stats::stats;
+pub(crate) use stats::{make_anew, stats};

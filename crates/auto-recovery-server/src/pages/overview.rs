@@ -55,14 +55,10 @@ pub(crate) async fn overview(
         let since = since_us.unwrap_or(i64::MIN).div_euclid(SLOT_US);
         // The time before is as long.
         let before = since.saturating_sub(now_us.div_euclid(SLOT_US).saturating_sub(since));
-        let slots = feed.slots(ALL, from.min(before))?;
-        view.add(&mut days, &slots);
-        let mut sums = [Slot::default(); 2];
-        for slot in &slots {
-            if slot.slot >= before {
-                sums[usize::from(slot.slot < since)].add(slot);
-            }
-        }
+        view.add(&mut days, &feed.slots(ALL, from)?);
+        let sums = [since..i64::MAX, before..since].map(|slots| feed.sum(ALL, slots));
+        let [sums, sums_before] = sums;
+        let sums = [sums?, sums_before?];
         let days = days.into_iter().map(|(day, sums)| (day.to_string(), sums));
         let costly = feed.kinds(&KindQuery {
             sort: Sort::Time,

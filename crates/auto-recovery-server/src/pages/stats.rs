@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use auto_recovery::statistics::{AggregateQuery, AggregateStatistics, Aggregates, Dimension};
+use auto_recovery::Result;
+use auto_recovery::audit::AuditStore;
+use auto_recovery::host::timestamp;
+use auto_recovery::statistics::{AggregateQuery, AggregateStatistics, Dimension};
 use axum::extract::{RawQuery, State};
 use maud::{Markup, html};
 
@@ -13,10 +16,8 @@ use super::took::took;
 use crate::api::read_stats_query;
 use crate::app::App;
 use crate::feed::ALL;
-use crate::http::Query;
-
-/// Groups on the page; the API has all of them.
-const ROWS: usize = 200;
+use crate::http::{Problem, Query};
+use crate::sums::{Shown, Sums};
 
 /// Filters beside the dimensions, each with the words on its label.
 const FILTERS: [(&str, &str); 4] = [
@@ -31,29 +32,84 @@ pub(crate) async fn stats(
     State(app): State<Arc<App>>,
     RawQuery(raw): RawQuery,
 ) -> Result<Page, Wrong> {
-    let mut query = Query::read(raw.as_deref())?;
-    let mut asked = read_stats_query(&mut query, app.host.now())?;
-    query.end()?;
-    if asked.by.is_empty() {
-        asked.by.push(Dimension::Strategy);
-    }
-    let of_page = asked.clone();
-    let sums = app.of_store(move |store| store.aggregate(&asked)).await?;
+    let raw = raw.unwrap_or_default();
+    let query = read(&app, &raw)?;
+    let shown = match app.sums.find(&raw, app.host.monotonic()) {
+        Some(shown) => shown,
+        None => made(&app, &raw).await?,
+    };
     let counts = app.run(|app| app.feed().took(ALL)).await?;
-    let typed = pairs(raw.as_deref());
+    let typed = pairs(Some(&raw));
     let content = html! {
-        (content(&app, &of_page, &sums, &typed))
+        (content(&app, &query, &shown, &typed))
         (took("How long attempts took, of all sessions", &counts))
     };
     Ok(framed(&app, "Statistics", "/stats", content))
 }
 
-fn content(
+/// The sums that the parameters `raw` ask for.
+fn read(app: &App, raw: &str) -> Result<AggregateQuery, Problem> {
+    let mut query = Query::read(Some(raw))?;
+    let mut asked = read_stats_query(&mut query, app.host.now())?;
+    query.end()?;
+    if asked.by.is_empty() {
+        asked.by.push(Dimension::Strategy);
+    }
+    Ok(asked)
+}
+
+/// Makes the sums that `raw` asks for, unless another made them meanwhile.
+async fn made(app: &Arc<App>, raw: &str) -> Result<Arc<Shown>, Problem> {
+    let _turn = app.sums.making.lock().await;
+    if let Some(shown) = app.sums.find(raw, app.host.monotonic()) {
+        return Ok(shown);
+    }
+    let raw = raw.to_owned();
+    let query = read(app, &raw)?;
+    let sums = app.of_store_and_feed(move |app, store| make(app, store, &raw, &query));
+    sums.await
+}
+
+/// Makes the sums of `query`, which `raw` asks for, and keeps them if they are of many entries.
+fn make(
     app: &App,
+    store: &dyn AuditStore,
+    raw: &str,
     query: &AggregateQuery,
-    sums: &Aggregates,
-    typed: &[(String, String)],
-) -> Markup {
+) -> Result<Arc<Shown>> {
+    let (_, place) = app.feed().bounds()?;
+    let at = app.host.now();
+    let shown = Arc::new(Shown::new(store.aggregate(query)?, at));
+    app.sums.keep(raw, &shown, place, app.host.monotonic());
+    Ok(shown)
+}
+
+/// Makes those sums that most ask for first, and then those that are kept anew until the server
+/// ends: one after the other, with rests.
+pub(crate) fn make_anew(app: &App) {
+    // Of an address that cannot be read nothing is kept.
+    let again = |raw: &str| match read(app, raw) {
+        Ok(query) => make(app, app.store(), raw, &query).map(drop),
+        Err(_) => Ok(()),
+    };
+    let host = &app.host;
+    drop(again(""));
+    while !app.following.is_over() {
+        let begin = host.monotonic();
+        let due = app
+            .feed()
+            .bounds()
+            .map(|(_, place)| app.sums.due(place, begin));
+        if let Ok(Some(raw)) = due {
+            // Those that are kept stay, with their time, while the store cannot be read.
+            drop(again(&raw));
+        }
+        let took = host.monotonic().saturating_sub(begin);
+        app.following.rest(Sums::rest(took));
+    }
+}
+
+fn content(app: &App, query: &AggregateQuery, sums: &Shown, typed: &[(String, String)]) -> Markup {
     let value = |name: &str| {
         let found = typed.iter().find(|(one, _)| one == name);
         found.map_or(String::new(), |(_, value)| pieces::typed(value))
@@ -82,9 +138,10 @@ fn content(
             }
             button type="submit" { "Show" }
         }
+        p { "As of " (pieces::time(&timestamp(sums.at))) "." }
         (table(app, query, sums))
-        @if sums.groups.len() > ROWS {
-            p { (sums.groups.len() - ROWS) " more groups: " code { "recover stats --all --by " (by) } " shows them." }
+        @if sums.more > 0 {
+            p { (sums.more) " more groups: " code { "recover stats --all --by " (by) } " shows them." }
         }
     }
 }
@@ -93,7 +150,7 @@ fn words(by: Dimension) -> String {
     by.as_str().replace('_', " ")
 }
 
-fn table(app: &App, query: &AggregateQuery, sums: &Aggregates) -> Markup {
+fn table(app: &App, query: &AggregateQuery, sums: &Shown) -> Markup {
     let everything = query.by.iter().map(|_| None);
     let total: Vec<Option<String>> = everything.collect();
     html! {
@@ -113,7 +170,7 @@ fn table(app: &App, query: &AggregateQuery, sums: &Aggregates) -> Markup {
                     }
                 }
                 tbody {
-                    @for group in sums.groups.iter().take(ROWS) { (row(app, &group.key, "—", &group.statistics)) }
+                    @for group in &sums.groups { (row(app, &group.key, "—", &group.statistics)) }
                 }
                 tfoot { (row(app, &total, "all", &sums.total)) }
             }

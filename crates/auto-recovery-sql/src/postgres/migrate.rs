@@ -12,7 +12,7 @@ use super::connection::Connection;
 use super::failure::explain;
 
 /// The migrations, in order: the version is the place, from 1.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     (
         "0001_trails",
         include_str!("../../migrations/postgres/0001_trails.sql"),
@@ -24,6 +24,10 @@ const MIGRATIONS: [(&str, &str); 3] = [
     (
         "0003_seals",
         include_str!("../../migrations/postgres/0003_seals.sql"),
+    ),
+    (
+        "0004_session_lists",
+        include_str!("../../migrations/postgres/0004_session_lists.sql"),
     ),
 ];
 

@@ -1,7 +1,7 @@
 //! The list of sessions by the page, made by the server.
 
 use auto_recovery::Result;
-use auto_recovery::audit::{SessionKey, SessionPage, SessionQuery};
+use auto_recovery::audit::{SessionKey, SessionOutcome, SessionPage, SessionQuery};
 use tokio_postgres::Row;
 
 use super::cell::get;
@@ -27,7 +27,18 @@ pub(super) fn read(
     after: Option<&SessionKey>,
     limit: usize,
 ) -> Result<SessionPage> {
-    let limit = limit.max(1);
+    SessionPage::narrowed(query, after, limit, &mut |after, limit| {
+        possible(reader, query, after, limit)
+    })
+}
+
+/// The same of those that may have ended as `query` says.
+fn possible(
+    reader: &Reader<'_>,
+    query: &SessionQuery,
+    after: Option<&SessionKey>,
+    limit: usize,
+) -> Result<SessionPage> {
     let sql = format!(
         "SELECT {}, {START} FROM auto_recovery.stored_session WHERE (entries > 0 OR first_at IS NOT NULL) \
          AND ($1::text IS NULL OR project = $1) AND ($2::text IS NULL OR host = $2) \
@@ -35,6 +46,8 @@ pub(super) fn read(
          AND ($5::text IS NULL OR ({START} IS NULL AND $6::bigint IS NOT NULL) OR {START} < $6 \
          OR ({START} IS NOT DISTINCT FROM $6 AND session_id < $5 COLLATE \"C\")) \
          AND ($8::text IS NULL OR strpos(session_id COLLATE \"C\", $8 COLLATE \"C\") > 0) \
+         AND ($9::text IS NULL OR outcome = $9 \
+         OR (coalesce(outcome, 'unknown') = 'unknown' AND $10::bool)) \
          ORDER BY {START} DESC NULLS LAST, session_id DESC LIMIT $7",
         session::COLUMNS
     );
@@ -50,6 +63,8 @@ pub(super) fn read(
     if piece.is_some_and(|piece| piece.contains('\0')) {
         return Ok(SessionPage::default());
     }
+    let outcome = query.outcome.map(SessionOutcome::as_str);
+    let is_open = query.may_include_recorded(None);
     let after_id = after.map(|key| &key.session_id);
     let after_us = after.and_then(|key| key.start_us);
     let rows_max = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
@@ -62,6 +77,8 @@ pub(super) fn read(
         &after_us,
         &rows_max,
         &piece,
+        &outcome,
+        &is_open,
     ];
     let (rows, next, suspects) = reader.at_one_moment(|| {
         let mut rows = reader.ask(&sql, params)?;

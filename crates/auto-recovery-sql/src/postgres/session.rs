@@ -204,7 +204,7 @@ impl Session {
             facts: serde_json::to_string(facts).expect("facts are texts, numbers and lists"),
             first_at: text(facts.first_at.as_deref()),
             first_at_us: facts.first_at.as_deref().and_then(instant),
-            outcome: facts.outcome.map(name_of),
+            outcome: facts.outcome.map(|outcome| outcome.as_str().to_owned()),
             took_ms: facts
                 .took_ms
                 .map(|ms| i64::try_from(ms).unwrap_or(i64::MAX)),
@@ -235,13 +235,6 @@ impl Session {
             last_succeeded: self.last_succeeded,
         }
     }
-}
-
-/// As an outcome is written in records.
-fn name_of(outcome: auto_recovery::audit::SessionOutcome) -> String {
-    let value = serde_json::to_value(outcome).ok();
-    let name = value.as_ref().and_then(serde_json::Value::as_str);
-    name.unwrap_or_default().to_owned()
 }
 
 /// What changed of a session.

@@ -8,12 +8,13 @@ use rusqlite::Connection;
 use super::failure::At;
 
 /// What makes each format out of the one before. Those that were released are never edited.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../migrations/sqlite/0001_trails.sql"),
     include_str!("../../migrations/sqlite/0002_entry_ids.sql"),
     include_str!("../../migrations/sqlite/0003_trail_sums.sql"),
     include_str!("../../migrations/sqlite/0004_unsound_entries.sql"),
     include_str!("../../migrations/sqlite/0005_seals.sql"),
+    include_str!("../../migrations/sqlite/0006_session_lists.sql"),
 ];
 
 /// Says that a database is ours: "AURL".

@@ -1,7 +1,7 @@
 //! The list of sessions by the page, made by the database: it looks at what tells the order of
 //! sessions, and reads those of the page.
 
-use auto_recovery::audit::{SessionKey, SessionPage, SessionQuery, SessionSummary};
+use auto_recovery::audit::{SessionKey, SessionOutcome, SessionPage, SessionQuery, SessionSummary};
 use auto_recovery::error::Result;
 use rusqlite::{Connection, named_params};
 
@@ -12,11 +12,14 @@ use super::unsound;
 use crate::text::{from_column, to_column};
 
 /// The rows of a page, by the columns that the table itself has: one that is not counted has an
-/// entry. A session without a time is older than all that have one.
-const PAGE: &str = "SELECT id, start_us, session_id FROM session \
+/// entry. A session without a time is older than all that have one. The index has the order, and
+/// what most are left out by.
+const PAGE: &str = "SELECT id, start_us, session_id FROM session INDEXED BY session_listed \
      WHERE (entries > 0 OR is_counted = 0 OR first_at IS NOT NULL) \
      AND (:project IS NULL OR project = :project) AND (:host IS NULL OR host = :host) \
      AND (:piece IS NULL OR instr(session_id, :piece) > 0) \
+     AND (:outcome IS NULL OR outcome = :outcome \
+     OR (coalesce(outcome, 'unknown') = 'unknown' AND :is_open)) \
      AND (:since IS NULL OR start_us >= :since) AND (:until IS NULL OR start_us < :until) \
      AND (:after_id IS NULL OR (start_us IS NULL AND :after_us IS NOT NULL) \
      OR start_us < :after_us OR (start_us IS :after_us AND session_id < :after_id)) \
@@ -34,7 +37,18 @@ pub(super) fn read(
     after: Option<&SessionKey>,
     limit: usize,
 ) -> Result<SessionPage> {
-    let limit = limit.max(1);
+    SessionPage::narrowed(query, after, limit, &mut |after, limit| {
+        possible(database, query, after, limit)
+    })
+}
+
+/// The same of those that may have ended as `query` says.
+fn possible(
+    database: &Database,
+    query: &SessionQuery,
+    after: Option<&SessionKey>,
+    limit: usize,
+) -> Result<SessionPage> {
     let mut page = SessionPage::default();
     let Some(reader) = database.reader()? else {
         return Ok(page);
@@ -72,6 +86,8 @@ fn rows(
             ":piece": text(&query.id_piece),
             ":since": query.since_us,
             ":until": query.until_us,
+            ":outcome": query.outcome.map(SessionOutcome::as_str),
+            ":is_open": query.may_include_recorded(None),
             ":after_us": after.and_then(|key| key.start_us),
             ":after_id": after.map(|key| to_column(&key.session_id)),
             ":limit": i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1),

@@ -264,9 +264,7 @@ impl Beside {
             last_us: moment(&tally.last_timestamp),
             start_us: moment(&start),
             start,
-            outcome: said
-                .outcome
-                .map(|outcome| super::session::name_of(outcome).to_owned()),
+            outcome: said.outcome.map(|outcome| outcome.as_str().to_owned()),
             took_ms: said.took_ms,
             flaky: said.flaky,
             traits: [

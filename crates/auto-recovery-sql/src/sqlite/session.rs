@@ -36,15 +36,6 @@ const FIND: &str = "SELECT id, session_id, entries, successes, bytes, highest_nu
      first_timestamp, last_timestamp, last_succeeded, first_at, outcome, took_ms, flaky, is_counted \
      FROM session_now WHERE session_id = ?";
 
-/// The names of outcomes in columns: those that JSON has.
-const OUTCOMES: [(SessionOutcome, &str); 5] = [
-    (SessionOutcome::Recovered, "recovered"),
-    (SessionOutcome::Escalated, "escalated"),
-    (SessionOutcome::Interrupted, "interrupted"),
-    (SessionOutcome::Running, "running"),
-    (SessionOutcome::Unknown, "unknown"),
-];
-
 impl SessionRow {
     /// The row of `session_id`, if it has one.
     pub(super) fn find(
@@ -185,7 +176,7 @@ impl SessionRow {
             .prepare_cached(
                 "UPDATE session SET entries = ?, successes = ?, bytes = ?, highest_number = ?, \
                  first_timestamp = ?, first_us = ?, last_timestamp = ?, last_us = ?, \
-                 last_succeeded = ?, start = ?, start_us = ? WHERE id = ?",
+                 last_succeeded = ? WHERE id = ?",
             )?
             .execute(params![
                 signed(tally.total),
@@ -197,10 +188,14 @@ impl SessionRow {
                 optional(&tally.last_timestamp),
                 moment(&tally.last_timestamp),
                 tally.last_succeeded,
-                optional(&start),
-                moment(&start),
                 self.id,
             ])?;
+        // On its own, and only where it is another, for it is in an index.
+        database
+            .prepare_cached(
+                "UPDATE session SET start = ?1, start_us = ?2 WHERE id = ?3 AND start IS NOT ?1",
+            )?
+            .execute(params![optional(&start), moment(&start), self.id])?;
         if is_newly_uncounted {
             // On its own, for it touches an index.
             database
@@ -218,16 +213,25 @@ impl SessionRow {
         let traits = facts.traits();
         database
             .prepare_cached(
-                "UPDATE session SET first_at = ?, outcome = ?, took_ms = ?, flaky = ?, category = ?, \
-                 source = ?, project = ?, host = ? WHERE id = ?",
+                "UPDATE session SET first_at = ?, took_ms = ?, flaky = ?, category = ?, source = ? \
+                 WHERE id = ?",
             )?
             .execute(params![
                 optional(&facts.first_at),
-                facts.outcome.map(name_of),
                 facts.took_ms.map(signed),
                 signed(facts.flaky),
                 traits.category.map(to_column),
                 traits.source.map(to_column),
+                self.id,
+            ])?;
+        // On their own, and only where one is another, for they are in an index.
+        database
+            .prepare_cached(
+                "UPDATE session SET outcome = ?1, project = ?2, host = ?3 WHERE id = ?4 \
+                 AND (outcome IS NOT ?1 OR project IS NOT ?2 OR host IS NOT ?3)",
+            )?
+            .execute(params![
+                facts.outcome.map(SessionOutcome::as_str),
                 traits.project.map(to_column),
                 traits.host.map(to_column),
                 self.id,
@@ -262,12 +266,7 @@ pub(super) fn read_facts(facts: &str) -> rusqlite::Result<JournalSummary> {
 
 fn outcome(name: Option<&str>) -> Option<SessionOutcome> {
     let name = name?;
-    let known = OUTCOMES.into_iter().find(|(_, known)| *known == name);
-    Some(known.map(|(outcome, _)| outcome).unwrap_or_default())
-}
-
-/// The name of `outcome` in its column.
-pub(super) fn name_of(outcome: SessionOutcome) -> &'static str {
-    let known = OUTCOMES.into_iter().find(|(known, _)| *known == outcome);
-    known.map_or("unknown", |(_, name)| name)
+    let known = SessionOutcome::ALL.into_iter();
+    let mut known = known.filter(|outcome| outcome.as_str() == name);
+    Some(known.next().unwrap_or_default())
 }

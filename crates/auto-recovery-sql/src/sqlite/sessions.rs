@@ -4,7 +4,7 @@ use std::path::Path;
 
 use auto_recovery::audit::{Damage, SessionSummary, session_id, sort_newest_first};
 use auto_recovery::error::Result;
-use rusqlite::{Connection, Row};
+use rusqlite::Row;
 
 use super::column::unsigned;
 use super::connection::Database;
@@ -37,35 +37,37 @@ pub(super) fn highest_number(database: &Database, session_id: &str) -> Result<u6
 
 /// Every session, newest first, and what could not be read.
 pub(super) fn list(database: &Database) -> Result<(Vec<SessionSummary>, Vec<Damage>)> {
-    let mut damage = Vec::new();
-    let Some(reader) = database.reader()? else {
-        return Ok((Vec::new(), damage));
-    };
-    let list = all(reader.database(), &database.path, &mut damage);
-    let mut list = list.at("list the sessions of", &database.path)?;
-    drop(reader);
+    let mut list = Vec::new();
+    let damage = visit(database, &mut |session| {
+        list.push(session);
+        Ok(())
+    })?;
     sort_newest_first(&mut list);
     Ok((list, damage))
 }
 
-fn all(
-    database: &Connection,
-    path: &Path,
-    damage: &mut Vec<Damage>,
-) -> rusqlite::Result<Vec<SessionSummary>> {
-    let mut select = database.prepare_cached(ALL)?;
-    let mut rows = select.query([])?;
-    let mut summaries = Vec::new();
-    while let Some(row) = rows.next()? {
+/// Calls `visit` for every session. Returns what could not be read.
+pub(super) fn visit(
+    database: &Database,
+    visit: &mut dyn FnMut(SessionSummary) -> Result<()>,
+) -> Result<Vec<Damage>> {
+    let mut damage = Vec::new();
+    let Some(reader) = database.reader()? else {
+        return Ok(damage);
+    };
+    let (path, doing) = (&database.path, "list the sessions of");
+    let mut select = reader.database().prepare_cached(ALL).at(doing, path)?;
+    let mut rows = select.query([]).at(doing, path)?;
+    while let Some(row) = rows.next().at(doing, path)? {
         match summary(row) {
-            Ok(summary) => summaries.push(summary),
+            Ok(session) => visit(session)?,
             Err(error) => {
                 let id = row.get(0).unwrap_or_default();
                 damage.push(damaged(path, id, &error));
             }
         }
     }
-    Ok(summaries)
+    Ok(damage)
 }
 
 /// Says that the row `id` of a session cannot be read, and why.

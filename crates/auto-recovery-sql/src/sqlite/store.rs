@@ -103,6 +103,15 @@ impl AuditStore for SqliteStore {
         Ok((sessions, damage))
     }
 
+    fn visit_sessions(
+        &self,
+        visit: &mut dyn FnMut(SessionSummary) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        let mut damage = sessions::visit(&self.database, visit)?;
+        damage.extend(unsound::damage_of_all(&self.database)?);
+        Ok(damage)
+    }
+
     fn read_session_page(
         &self,
         query: &SessionQuery,

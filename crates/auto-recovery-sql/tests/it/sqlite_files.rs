@@ -87,11 +87,12 @@ fn an_empty_file_is_an_empty_store() {
 }
 
 /// The migrations that made the older formats, each from the one before.
-const OLDER: [&str; 4] = [
+const OLDER: [&str; 5] = [
     include_str!("../../migrations/sqlite/0001_trails.sql"),
     include_str!("../../migrations/sqlite/0002_entry_ids.sql"),
     include_str!("../../migrations/sqlite/0003_trail_sums.sql"),
     include_str!("../../migrations/sqlite/0004_unsound_entries.sql"),
+    include_str!("../../migrations/sqlite/0005_seals.sql"),
 ];
 
 /// A trail as releases of format 1 wrote it: of its three entries, the last is not counted yet.

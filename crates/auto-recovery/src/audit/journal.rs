@@ -32,6 +32,28 @@ pub enum SessionOutcome {
     Unknown,
 }
 
+impl SessionOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 5] = [
+        Self::Recovered,
+        Self::Escalated,
+        Self::Interrupted,
+        Self::Running,
+        Self::Unknown,
+    ];
+
+    /// Its name in JSON, columns and addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recovered => "recovered",
+            Self::Escalated => "escalated",
+            Self::Interrupted => "interrupted",
+            Self::Running => "running",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournalRecord {

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{Damage, SessionHeld, SessionOutcome};
+use crate::error::Result;
 use crate::statistics::instant;
 
 /// What is known of one session without reading all of its entries.
@@ -81,7 +82,7 @@ impl fmt::Display for SessionKey {
 impl FromStr for SessionKey {
     type Err = ();
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
         let digits = text.strip_prefix(PLACE).ok_or(())?;
         let (pairs, []) = digits.as_bytes().as_chunks::<2>() else {
             return Err(());
@@ -90,7 +91,7 @@ impl FromStr for SessionKey {
             let pair = std::str::from_utf8(pair).map_err(drop)?;
             u8::from_str_radix(pair, 16).map_err(drop)
         });
-        let bytes = bytes.collect::<Result<Vec<u8>, ()>>()?;
+        let bytes = bytes.collect::<std::result::Result<Vec<u8>, ()>>()?;
         serde_json::from_slice(&bytes).map_err(drop)
     }
 }
@@ -113,6 +114,8 @@ pub struct SessionQuery {
     pub host: Option<String>,
     /// Only those whose ids have this in them.
     pub id_piece: Option<String>,
+    /// Only those that ended so.
+    pub outcome: Option<SessionOutcome>,
 }
 
 impl SessionQuery {
@@ -140,6 +143,21 @@ impl SessionQuery {
     pub fn includes_id(&self, id: &str) -> bool {
         let piece = self.id_piece.as_deref();
         piece.is_none_or(|piece| id.contains(piece))
+    }
+
+    /// Whether sessions that ended so are asked for.
+    pub fn includes_outcome(&self, outcome: SessionOutcome) -> bool {
+        self.outcome.is_none_or(|wanted| wanted == outcome)
+    }
+
+    /// Whether a session may be asked for whose journal has `recorded` as its outcome. If that is
+    /// nothing, it never ended with a person being asked; which of the others it is, its last entry
+    /// says and whether its process lives.
+    pub fn may_include_recorded(&self, recorded: Option<SessionOutcome>) -> bool {
+        match recorded {
+            None | Some(SessionOutcome::Unknown) => self.outcome != Some(SessionOutcome::Escalated),
+            Some(recorded) => self.includes_outcome(recorded),
+        }
     }
 }
 
@@ -169,6 +187,7 @@ impl SessionPage {
                 && query.includes_id(&key.session_id)
                 && query.includes_start(key.start_us)
                 && query.includes_traits(one.project.as_deref(), one.host.as_deref())
+                && query.includes_outcome(one.outcome)
         });
         let page: Vec<_> = wanted.by_ref().take(limit.max(1)).collect();
         let next = wanted.next().and(page.last()).map(|(key, _)| key.clone());
@@ -176,6 +195,45 @@ impl SessionPage {
             sessions: page.into_iter().map(|(_, session)| session).collect(),
             next,
             damage,
+        }
+    }
+
+    /// The page of `limit` sessions that ended as `query` says and follow the key `after`, out of
+    /// pages of those that may have: `read` gives one of so many behind a key.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn narrowed(
+        query: &SessionQuery,
+        after: Option<&SessionKey>,
+        limit: usize,
+        read: &mut dyn FnMut(Option<&SessionKey>, usize) -> Result<Self>,
+    ) -> Result<Self> {
+        /// Sessions that are read together at least.
+        const TOGETHER_MIN: usize = 100;
+        let limit = limit.max(1);
+        if query.outcome.is_none() {
+            return read(after, limit);
+        }
+        let mut page = Self::default();
+        let mut place = after.cloned();
+        loop {
+            // One more tells whether there is a next page.
+            let together = limit.saturating_add(1).max(TOGETHER_MIN);
+            let some = read(place.as_ref(), together)?;
+            Damage::join(&mut page.damage, some.damage);
+            let some_ended = some.sessions.into_iter();
+            let mut ended = some_ended.filter(|one| query.includes_outcome(one.outcome));
+            let room = limit - page.sessions.len();
+            page.sessions.extend(ended.by_ref().take(room));
+            if ended.next().is_some() {
+                page.next = page.sessions.last().map(SessionKey::of);
+                return Ok(page);
+            }
+            match some.next {
+                Some(next) => place = Some(next),
+                None => return Ok(page),
+            }
         }
     }
 }

@@ -62,6 +62,20 @@ pub trait AuditStore: Send + Sync {
         self.read_sessions().map(|(sessions, _)| sessions)
     }
 
+    /// Calls `visit` for each of these sessions, in any order and without holding all at once where
+    /// the store can. Returns the damage met on the way.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or `visit` fails.
+    fn visit_sessions(
+        &self,
+        visit: &mut dyn FnMut(SessionSummary) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        let (sessions, damage) = self.read_sessions()?;
+        sessions.into_iter().try_for_each(visit)?;
+        Ok(damage)
+    }
+
     /// The first `limit` sessions, at least one, that `query` asks for and that follow the key
     /// `after` in the list, newest first. Sessions that others begin meanwhile move nothing:
     /// reading page by page yields each session that stays throughout once.

@@ -136,6 +136,13 @@ impl<S: std::ops::Deref<Target = dyn AuditStore> + Send + Sync> AuditStore for O
         self.store.read_sessions()
     }
 
+    fn visit_sessions(
+        &self,
+        visit: &mut dyn FnMut(SessionSummary) -> Result<()>,
+    ) -> Result<Vec<Damage>> {
+        self.store.visit_sessions(visit)
+    }
+
     fn read_session_page(
         &self,
         query: &SessionQuery,

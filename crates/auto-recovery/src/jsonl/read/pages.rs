@@ -32,7 +32,18 @@ pub(in crate::jsonl) fn read(
     after: Option<&SessionKey>,
     limit: usize,
 ) -> Result<SessionPage> {
-    let limit = limit.max(1);
+    SessionPage::narrowed(query, after, limit, &mut |after, limit| {
+        possible(root, query, after, limit)
+    })
+}
+
+/// The same of those that may have ended as `query` says: of some that is known by their trails.
+fn possible(
+    root: &Root,
+    query: &SessionQuery,
+    after: Option<&SessionKey>,
+    limit: usize,
+) -> Result<SessionPage> {
     let told = root.told_of_all()?;
     let events = &told.events;
     let mut keys = newest(root, events, query, after, limit)?;
@@ -107,7 +118,8 @@ fn may_begin(
         let traits = facts.traits();
         let at = facts.first_at.as_deref().and_then(instant);
         let may_be = query.includes_traits(traits.project, traits.host)
-            && at.is_none_or(|at| query.since_us.is_none_or(|since| since <= at));
+            && at.is_none_or(|at| query.since_us.is_none_or(|since| since <= at))
+            && query.may_include_recorded(facts.outcome);
         may_be.then(|| (at.unwrap_or(ANY_TIME), id))
     });
     let mut wanted: Vec<_> = wanted.collect();

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{DEAD_PID, Place, entry, lines, started};
 use crate::audit::{
-    AuditStore, JournalEvent, JournalRecord, NewEntry, SessionKey, SessionQuery, SessionStarted,
-    SessionSummary,
+    AuditStore, JournalEvent, JournalRecord, NewEntry, SessionFinished, SessionKey, SessionOutcome,
+    SessionQuery, SessionStarted, SessionSummary, sort_newest_first,
 };
 use crate::statistics::instant;
 
@@ -27,11 +27,33 @@ fn at(session_id: &str, number: u64, time: &str) -> NewEntry {
 }
 
 fn start(session_id: &str, at: &str, number: usize) -> JournalRecord {
+    let lives = number == 3;
+    let pid = if lives { std::process::id() } else { DEAD_PID };
     let event = JournalEvent::SessionStarted(SessionStarted {
         project: Some(["red", "blue", "\0"][number % 3].to_owned()),
         host: number.is_multiple_of(2).then(|| "alpha".to_owned()),
-        ..started(&["make"], DEAD_PID)
+        ..started(&["make"], pid)
     });
+    record(session_id, at, event)
+}
+
+/// Some sessions end: those of four numbers, each another way.
+fn end(session_id: &str, number: usize) -> Option<JournalRecord> {
+    let outcome = match number {
+        0 => SessionOutcome::Escalated,
+        4 => SessionOutcome::Recovered,
+        5 => SessionOutcome::Interrupted,
+        6 => SessionOutcome::Unknown,
+        _ => return None,
+    };
+    let event = JournalEvent::SessionFinished(SessionFinished {
+        outcome,
+        ..SessionFinished::default()
+    });
+    Some(record(session_id, TIMES[1], event))
+}
+
+fn record(session_id: &str, at: &str, event: JournalEvent) -> JournalRecord {
     JournalRecord {
         v: JournalRecord::VERSION,
         at: at.to_owned(),
@@ -48,19 +70,22 @@ fn fill(store: &dyn AuditStore) {
         for kind in ["entry", "record", "both", "later"] {
             let id = format!("{kind} {number}\u{10fffe}");
             let is_written = |time: &&str| !time.is_empty();
+            let is_journaled = kind != "entry";
             match kind {
                 "entry" => entries.extend(is_written(time).then(|| at(&id, 1, time))),
                 "record" => records.push(start(&id, time, number)),
                 "both" => {
                     records.push(start(&id, TIMES[1], number));
                     entries.extend(is_written(time).then(|| at(&id, 1, time)));
-                    entries.push(at(&id, 2, TIMES[4]));
+                    // A success, which says how a session ended that nobody says it of.
+                    entries.push(at(&id, 3, TIMES[4]));
                 }
                 _ => {
                     records.push(start(&id, TIMES[4], number));
                     entries.push(at(&id, 1, TIMES[1]));
                 }
             }
+            records.extend(end(&id, number).filter(|_| is_journaled));
         }
     }
     assert_eq!(
@@ -91,17 +116,17 @@ fn pages(store: &dyn AuditStore, query: &SessionQuery, limit: usize) -> Vec<Vec<
     }
 }
 
-pub(super) fn like_the_list(place: &dyn Place) {
-    let store = place.open();
-    let all = SessionQuery::default();
-    assert_eq!(pages(&*store, &all, 10), [Vec::new()]);
-    fill(&*store);
-    let other = place.open();
-    let whole = other.sessions().unwrap();
-    assert_eq!(whole.len(), 27, "{whole:#?}");
+/// What lists are asked for, outcomes aside.
+fn questions() -> Vec<SessionQuery> {
     let day = |text: &str| instant(text);
-    let queries = [
-        all,
+    vec![
+        SessionQuery::default(),
+        SessionQuery {
+            outcome: Some(SessionOutcome::Escalated),
+            project: Some("red".to_owned()),
+            since_us: day("2026-01-01T12:00:00Z"),
+            ..SessionQuery::default()
+        },
         SessionQuery {
             project: Some("red".to_owned()),
             ..SessionQuery::default()
@@ -138,13 +163,41 @@ pub(super) fn like_the_list(place: &dyn Place) {
             id_piece: Some("o%".to_owned()),
             ..SessionQuery::default()
         },
-    ];
-    for query in &queries {
+    ]
+}
+
+pub(super) fn like_the_list(place: &dyn Place) {
+    let store = place.open();
+    assert_eq!(pages(&*store, &SessionQuery::default(), 10), [Vec::new()]);
+    fill(&*store);
+    let other = place.open();
+    let whole = other.sessions().unwrap();
+    assert_eq!(whole.len(), 27, "{whole:#?}");
+    let mut visited = Vec::new();
+    let damage = other.visit_sessions(&mut |session| {
+        visited.push(session);
+        Ok(())
+    });
+    assert_eq!(damage.unwrap(), []);
+    sort_newest_first(&mut visited);
+    assert_eq!(visited, whole);
+    let ends = SessionOutcome::ALL.map(|outcome| SessionQuery {
+        outcome: Some(outcome),
+        ..SessionQuery::default()
+    });
+    for SessionQuery { outcome, .. } in &ends {
+        assert!(
+            whole.iter().any(|one| Some(one.outcome) == *outcome),
+            "{outcome:?}"
+        );
+    }
+    for query in questions().iter().chain(&ends) {
         let mut expected = whole.clone();
         expected.retain(|one| {
             query.includes_start(SessionKey::of(one).start_us)
                 && query.includes_id(&one.session_id)
                 && query.includes_traits(one.project.as_deref(), one.host.as_deref())
+                && query.includes_outcome(one.outcome)
         });
         for limit in [0, 1, 2, 7, 27, 1000] {
             let pages = pages(&*store, query, limit);
