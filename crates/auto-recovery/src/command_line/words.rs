@@ -110,7 +110,7 @@ impl Words {
     }
 
     /// The options and the text, if this is a shell that is given one.
-    pub(super) fn shell_with_text(&self) -> Option<(&[String], String)> {
+    pub(crate) fn shell_with_text(&self) -> Option<(&[String], String)> {
         let text = self.shell_text()?;
         let at = self.tool.iter().position(|word| *word == text)?;
         Some((&self.tool[1..at], text))

@@ -339,7 +339,7 @@ impl Case<'_> {
             && one_of(&rule.exit, observation.exit_code)
             && one_of(&rule.signal, observation.effective_signal())
             && (rule.tools.is_empty()
-                || self.tools.any_of(&rule.tools)
+                || self.runs(rule)
                 || self.announced_of(&rule.tools).is_some())
     }
 

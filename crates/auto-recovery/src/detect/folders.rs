@@ -20,7 +20,14 @@ pub(crate) fn places_of(argv: &[String], failure: &Failure, output: &str) -> Vec
         "rustc" | "clippy" | "rustdoc" => "cargo",
         other => other,
     };
-    let is_it = |tool: &[String]| Tools::of(tool).names().iter().any(|name| name == source);
+    // A verb may be known as a tool of its own; what is further inside is a command by itself.
+    let is_it = |tool: &[String]| {
+        Tools::of(tool)
+            .names()
+            .iter()
+            .take(2)
+            .any(|name| name == source)
+    };
     let line = line_of(failure, output);
     let announcements = Announcements::of(argv, output);
     let mut places = Vec::new();
@@ -37,7 +44,8 @@ pub(crate) fn places_of(argv: &[String], failure: &Failure, output: &str) -> Vec
     if !entered.is_here() {
         add(entered);
     }
-    let readings = Words::readings(argv);
+    let mut readings = Words::readings(argv);
+    readings.retain(|one| one.shell_with_text().is_none());
     let depth = readings.iter().map(Words::depth).max().unwrap_or_default();
     let inner = || {
         readings

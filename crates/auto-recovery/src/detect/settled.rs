@@ -134,7 +134,7 @@ impl Case<'_> {
         if let Some(Held { decides }) = self.held_by_shell(check.as_deref()) {
             return (!decides).then(|| self.end_of_report(prepared, place));
         }
-        if self.tools.names().len() == 1 && check.as_deref() == Some(self.tools.main()) {
+        if check.as_deref() == Some(self.tools.main()) {
             return None;
         }
         if let Some(ignored) = self.end_of_ignored(place) {
@@ -145,6 +145,19 @@ impl Case<'_> {
             || (!self.gathers()
                 && (self.is_left_by_make(end) || self.is_followed(end, check.as_deref(), rules)));
         is_settled.then_some(end)
+    }
+
+    /// Whether the command line names a program of `rule`; one whose code is all that is known must
+    /// be one that the command ends with.
+    pub(super) fn runs(&self, rule: &Rule) -> bool {
+        let names = self.tools.names().iter();
+        let mut named = names.filter(|name| rule.tools.iter().any(|tool| tool == *name));
+        named.any(|name| {
+            rule.line.is_some()
+                || self
+                    .held_by_shell(Some(name))
+                    .is_none_or(|held| held.decides)
+        })
     }
 
     /// The check that reported the findings of `rule`, as far as that is known.

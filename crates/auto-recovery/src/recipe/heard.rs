@@ -66,7 +66,10 @@ impl<'a> Heard<'a> {
     /// Whether `argv` in `place` is what failed, whatever it would say of itself: a command that
     /// failed cures nothing.
     pub(super) fn has_run(&self, argv: &[String], place: &Place) -> bool {
-        let is_it = |ran: &[String], at: &Place| at == place && essential(ran).eq(essential(argv));
+        // Where a folder is looked for upwards, it is most often the one it began in.
+        let is_it = |ran: &[String], at: &Place| {
+            at.as_folder() == place.as_folder() && essential(ran).eq(essential(argv))
+        };
         let typed = self.readings.iter();
         let mut typed = typed.map(|one| (&one.tool, &one.place));
         let last = self.situation.failure.and_then(|_| self.announced().next());
