@@ -1,12 +1,14 @@
 //! A checkpoint: one snapshot as a commit of the private repository.
 //!
 //! The commit's root holds `tree/` (the files, under their own names, so that git can show
-//! patches), `side` (what a git tree does not say) and `rules` (what belonged to the snapshot). It
-//! has no parent: each checkpoint can be kept or pruned by itself.
+//! patches), `side` (what a git tree does not say), `rules` (what belonged to the snapshot) and
+//! `past` (which files were there). It has no parent: each checkpoint can be kept or pruned by
+//! itself.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::checkpoint::past::Past;
 use crate::checkpoint::repository::blobs::Blobs;
 use crate::checkpoint::side_list;
 use crate::checkpoint::tree::manifest::{Manifest, ObjectId};
@@ -29,6 +31,8 @@ pub struct Checkpoint {
     pub(super) rules: Arc<Rules>,
     /// What was watched; known only to the process that took the snapshot.
     pub(super) watch: Option<Arc<Watch>>,
+    /// Which files were there.
+    pub(super) past: Arc<Past>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -148,6 +152,7 @@ pub(super) fn load(git: &Git, id: &str) -> Result<Checkpoint> {
     let side = blobs.read(&format!("{id}:side"))?.ok_or_else(absent)?;
     let rules = blobs.read(&format!("{id}:rules"))?.ok_or_else(absent)?;
     let root = blobs.read(&format!("{id}^{{tree}}"))?.ok_or_else(absent)?;
+    let past = blobs.read(&format!("{id}:past"))?;
     let listing = git.run(&["ls-tree", "-r", "-z", "--full-tree", id, "tree/"])?;
     let manifest = side_list::decode(&side, &listing, |id| {
         let target = blobs.read(&id.to_string())?;
@@ -160,6 +165,7 @@ pub(super) fn load(git: &Git, id: &str) -> Result<Checkpoint> {
     })?;
     blobs.finish()?;
     let (label, session, taken_at) = read_commit(&String::from_utf8_lossy(&commit));
+    let past = past.and_then(|past| Past::decode(&past));
     Ok(Checkpoint {
         id: commit_id,
         fingerprint: fingerprint(child(&root, b"tree"), child(&root, b"side")),
@@ -169,6 +175,7 @@ pub(super) fn load(git: &Git, id: &str) -> Result<Checkpoint> {
         manifest: Arc::new(manifest),
         rules: Arc::new(Rules::decode(&rules)?),
         watch: None,
+        past: Arc::new(past.unwrap_or_else(|| Past::before(taken_at))),
         warnings: Vec::new(),
     })
 }

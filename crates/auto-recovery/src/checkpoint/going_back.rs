@@ -1,6 +1,5 @@
 //! Going back within a session: restoring a tree, and holding the present against two of them.
 
-use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::checkpoint::beside::Inbox;
@@ -8,8 +7,9 @@ use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::reading::Reading;
 use crate::checkpoint::repository::blobs::Blobs;
 use crate::checkpoint::restore::compare::{is_between, stands};
-use crate::checkpoint::restore::moved::moved;
+use crate::checkpoint::restore::moved::older;
 use crate::checkpoint::restore::plan::{Expect, NewSecrets, Plan};
+use crate::checkpoint::restore::reserve;
 use crate::checkpoint::restore::restored::RestoreReport;
 use crate::checkpoint::restore::rounds;
 use crate::checkpoint::restore::temp;
@@ -18,9 +18,10 @@ use crate::checkpoint::session::CheckpointSession;
 use crate::checkpoint::tree::cache::{Known, manifest_of};
 use crate::checkpoint::tree::manifest::Node;
 use crate::checkpoint::tree::path::{RelPath, display_path};
+use crate::checkpoint::tree::rules::Rules;
 use crate::checkpoint::tree::scan::Kind;
 use crate::checkpoint::tree::watch::Uncovered;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 
 /// Which of two trees a path matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,26 +81,30 @@ impl CheckpointSession {
             // Nobody can say who made what is there.
             None => self.plan_blindly(to, None, NewSecrets::Stay)?,
         };
+        let rules_now = self.rules_now.as_ref().or(self.rules.as_ref());
+        if let Some(rules) = rules_now.filter(|rules| !Arc::ptr_eq(rules, &to.rules)) {
+            plan.leave_ignored(rules);
+        }
         if let Some(from) = from {
-            let leaving = plan.items.iter().filter(|item| item.to.is_none());
             let new_secrets = from.manifest.secrets().map(|(_, path)| path);
             let new_secrets = new_secrets.filter(|path| to.manifest.get(path).is_none());
-            let mut known: BTreeSet<&RelPath> = leaving.map(|item| &item.path).collect();
-            known.extend(new_secrets);
-            let leaving = known.into_iter();
-            let moved = moved(&self.store.root, (from, to), leaving);
-            plan.moved.extend(moved);
-            // What gets its name back is not left where it is.
-            let moved = plan.moved.iter().map(|moved| display_path(&moved.now));
-            let moved: HashSet<String> = moved.collect();
-            plan.not_covered.retain(|one| !moved.contains(&one.display));
+            let older = older(&self.store.root, (from, to), &plan.items, new_secrets);
+            plan.leave_older(older);
+            plan.leave_written(&self.store.root);
             let watched = from.watch.as_deref().zip(to.watch.as_deref());
             let bits = watched.map(|(now, then)| now.bits_since(then).collect());
             plan.bits = bits.unwrap_or_default();
         }
         let kept = plan.leave_to(beside, &self.store.root);
         self.clear_temps(to, from)?;
-        temp::begin(&self.store.dir, &temp::name(&to.id()))?;
+        let begin = || temp::begin(&self.store.dir, &temp::name(&to.id()));
+        match begin() {
+            Err(error) if error.kind() == ErrorKind::NoSpace => {
+                reserve::release(&self.store.state_dir);
+                begin()?;
+            }
+            begun => begun?,
+        }
         let mut report = rounds::run(&self.store, to, plan, self.seen_at(from))?;
         temp::end(&self.store.dir)?;
         report.beside = kept;
@@ -202,10 +207,17 @@ impl CheckpointSession {
     }
 
     /// Every path that may be other than `to` says, and what that says of it; and those that would
-    /// not be put back. Nothing is written.
-    pub(super) fn differing(&mut self, to: &Checkpoint) -> Result<(Differing, Vec<Uncovered>)> {
+    /// not be put back, under the rules of now. Nothing is written.
+    pub(super) fn differing(
+        &mut self,
+        to: &Checkpoint,
+        now: Option<&Rules>,
+    ) -> Result<(Differing, Vec<Uncovered>)> {
         self.rules = Some(Arc::clone(&to.rules));
-        let plan = self.plan_blindly(to, None, NewSecrets::Stay)?;
+        let mut plan = self.plan_blindly(to, None, NewSecrets::Stay)?;
+        if let Some(now) = now {
+            plan.leave_ignored(now);
+        }
         let items = plan.items.into_iter();
         let differing = items.map(|item| (item.path, item.to)).collect();
         Ok((differing, plan.not_covered))

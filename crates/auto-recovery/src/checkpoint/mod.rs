@@ -18,6 +18,7 @@ mod going_back;
 mod good_trees;
 mod lines;
 mod options;
+mod past;
 mod patch;
 mod reading;
 mod replaced;

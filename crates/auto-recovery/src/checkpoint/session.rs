@@ -12,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::commit::{self, Checkpoint};
 use crate::checkpoint::options::MIB;
+use crate::checkpoint::past::Past;
 use crate::checkpoint::reading::Reading;
 use crate::checkpoint::repository::import::Importer;
 use crate::checkpoint::repository::user_git::{self, other_work_trees, own_excludes};
@@ -49,6 +50,8 @@ pub struct CheckpointSession {
     name: String,
     next: u64,
     pub(super) rules: Option<Arc<Rules>>,
+    /// The rules of now, where `rules` are those of another time.
+    pub(super) rules_now: Option<Arc<Rules>>,
     tracked: TrackedCache,
     /// The repositories inside the tree, and what their indexes list.
     nested: BTreeMap<RelPath, TrackedCache>,
@@ -91,6 +94,7 @@ impl CheckpointSession {
             name,
             next: newest.unwrap_or(0) + 1,
             rules: None,
+            rules_now: None,
             tracked: TrackedCache::default(),
             nested: BTreeMap::new(),
             global_rules: None,
@@ -133,12 +137,14 @@ impl CheckpointSession {
         let warnings = self.warnings(&seen.restless);
         let known = seen.known;
         let manifest = Arc::new(manifest_of(&known));
+        let past = Arc::new(Past::of(&seen.watch, &known));
         let watch = Some(Arc::new(seen.watch));
         if let Some(last) = self.last.as_ref().filter(|last| last.manifest == manifest) {
             // What was read again because its stamp was doubtful turned out to be the same.
             importer.map_or(Ok(()), Importer::finish)?;
             let checkpoint = Checkpoint {
                 watch,
+                past,
                 warnings,
                 ..last.clone()
             };
@@ -151,7 +157,8 @@ impl CheckpointSession {
             None => Importer::start(&self.store.git)?,
         };
         let rules = Arc::clone(self.rules.as_ref().expect("the first walk collects them"));
-        let (id, tree, fingerprint, taken_at) = self.commit(importer, label, &manifest, &rules)?;
+        let beside = (&*rules, &*past);
+        let (id, tree, fingerprint, taken_at) = self.commit(importer, label, &manifest, beside)?;
         self.cache.get_or_insert_default().tree = tree;
         self.remember(known, true);
         let checkpoint = Checkpoint {
@@ -163,6 +170,7 @@ impl CheckpointSession {
             manifest,
             rules,
             watch,
+            past,
             warnings,
         };
         self.last = Some(checkpoint.clone());
@@ -203,8 +211,8 @@ impl CheckpointSession {
         manifest: Manifest,
         like: &Checkpoint,
     ) -> Result<Checkpoint> {
-        let (id, _, fingerprint, taken_at) =
-            self.commit(importer, label, &manifest, &like.rules)?;
+        let beside = (&*like.rules, &*like.past);
+        let (id, _, fingerprint, taken_at) = self.commit(importer, label, &manifest, beside)?;
         Ok(Checkpoint {
             id,
             fingerprint,
@@ -214,6 +222,7 @@ impl CheckpointSession {
             manifest: Arc::new(manifest),
             rules: Arc::clone(&like.rules),
             watch: None,
+            past: Arc::clone(&like.past),
             warnings: Vec::new(),
         })
     }
@@ -318,6 +327,7 @@ impl CheckpointSession {
         self.left_out
             .extend(large.map(|found| Arc::clone(&found.path)));
         self.note_nested(&mut scan);
+        self.note_git_dirs(&mut scan);
         Ok(scan)
     }
 
@@ -332,6 +342,20 @@ impl CheckpointSession {
             if let Some(nested) = apart {
                 let shown = format!("{}/.git", display_path(dir));
                 scan.watch.note_git(&nested, &shown, None);
+            }
+        }
+    }
+
+    /// Watches the git directories inside the tree that are called otherwise. The user's own was
+    /// looked at.
+    fn note_git_dirs(&self, scan: &mut Scan) {
+        let root = self.store.root.path();
+        let own = self.store.workspace.git_dir().map(fs::canonicalize);
+        for dir in &scan.git_dirs {
+            let git_dir = root.join(to_os(dir));
+            let is_own = matches!(&own, Some(Ok(own)) if fs::canonicalize(&git_dir).ok().as_ref() == Some(own));
+            if !is_own {
+                scan.watch.note_git(&git_dir, &display_path(dir), None);
             }
         }
     }
@@ -388,7 +412,7 @@ impl CheckpointSession {
         mut importer: Importer,
         label: &str,
         manifest: &Manifest,
-        rules: &Rules,
+        (rules, past): (&Rules, &Past),
     ) -> Result<(ObjectId, Option<ObjectId>, u128, SystemTime)> {
         let base = self.cache.as_ref().filter(|cache| cache.tree.is_some());
         let base_tree = base.and_then(|cache| cache.tree);
@@ -405,7 +429,8 @@ impl CheckpointSession {
             .begin_commit(&reference, seconds, &message, base_tree)
             .and_then(|()| send_differences(&mut importer, &base, manifest))
             .and_then(|()| importer.beside("side", &side_list::encode(manifest)))
-            .and_then(|()| importer.beside("rules", &rules.encode()));
+            .and_then(|()| importer.beside("rules", &rules.encode()))
+            .and_then(|()| importer.beside("past", &past.encode()));
         if let Err(error) = sent {
             return Err(importer.broken(error));
         }

@@ -25,6 +25,7 @@ use crate::checkpoint::tree::manifest::{ChangeKind, Entry, Manifest, Node, Told}
 use crate::checkpoint::tree::mounts::Mounts;
 use crate::checkpoint::tree::path::{RelPath, ancestors, display_path, is_within, split};
 use crate::checkpoint::tree::root::{open_own_file_at, read_link_at};
+use crate::checkpoint::tree::rules::Rules;
 use crate::checkpoint::tree::watch::{Uncovered, reason};
 use crate::checkpoint::unfinished::{Unfinished, UnfinishedRun};
 use crate::error::Result;
@@ -245,6 +246,9 @@ pub fn put_back(
     let mut session = CheckpointSession::begin(Arc::clone(store), &taken_back_by)?;
     // What a later ignore file hides is seen all the same.
     session.rules = Some(Arc::clone(&like.rules));
+    if let (Wanted::Tree(_), AskedBy::Person { .. }) = (wanted, by) {
+        session.rules_now = Some(rules_now(store)?);
+    }
     let now = session.snapshot_covering("before a restore", &wanted.checkpoints())?;
     let (target, left_out) = match wanted {
         Wanted::Tree(tree) if cured.is_empty() => (tree.clone(), Vec::new()),
@@ -282,7 +286,7 @@ pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview>
     let mut preview = Preview::default();
     let claimed = match wanted {
         Wanted::Tree(tree) => {
-            let (differing, not_covered) = session.differing(tree)?;
+            let (differing, not_covered) = session.differing(tree, Some(&*rules_now(store)?))?;
             preview.not_covered = not_covered;
             let claimed = differing.into_iter().map(|(path, wanted)| {
                 let left = Vec::new();
@@ -315,6 +319,13 @@ pub fn preview(store: &Arc<CheckpointStore>, wanted: &Wanted) -> Result<Preview>
     closed.map_err(|e| writer.error("set modes below", b"", e.into()))?;
     blobs.finish()?;
     Ok(preview)
+}
+
+/// The rules of now, which say what is ignored.
+fn rules_now(store: &Arc<CheckpointStore>) -> Result<Arc<Rules>> {
+    let mut session = CheckpointSession::begin(Arc::clone(store), "rules now")?;
+    session.scan(&[])?;
+    Ok(session.rules.expect("the first walk collects them"))
 }
 
 /// The fate of a claimed path.

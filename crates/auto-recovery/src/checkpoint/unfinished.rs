@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::going_back::Candidate;
+use crate::checkpoint::past::Past;
 use crate::checkpoint::repository::user_git;
 use crate::checkpoint::restore::plan::NewSecrets;
 use crate::checkpoint::restore::restored::RestoreReport;
@@ -260,7 +261,7 @@ impl Unfinished {
     pub fn not_covered(&self, store: &Arc<CheckpointStore>) -> Result<Vec<Uncovered>> {
         let before = store.load(&self.run.before)?;
         let mut session = store.begin_session(&self.run.session_id)?;
-        Ok(session.differing(&before)?.1)
+        Ok(session.differing(&before, None)?.1)
     }
 
     /// Workspaces inside that were cured since the run died, relative to `root`: their trees are
@@ -319,7 +320,10 @@ impl Unfinished {
     fn images(&self, store: &CheckpointStore) -> Result<(Checkpoint, Vec<Checkpoint>)> {
         let left = self.run.after.iter().chain(self.run.grounds.iter().rev());
         let left: Result<Vec<_>> = left.map(|id| store.load(id)).collect();
-        Ok((store.load(&self.run.before)?, left?))
+        let mut before = store.load(&self.run.before)?;
+        // It may have been the same tree for longer.
+        before.past = Arc::new(Past::clone(&before.past).at(self.run.since_ns));
+        Ok((before, left?))
     }
 
     fn write(&self) -> Result<()> {

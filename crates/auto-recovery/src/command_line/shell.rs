@@ -124,11 +124,26 @@ impl Reader {
 fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut word: Option<String> = None;
-    // Streams that go into each other change nothing about what runs.
-    let text = text.replace("2>&1", " ").replace("\\\n", " ");
+    let text = text.replace("\\\n", " ");
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         match c {
+            '>' | '<' => {
+                // The number of the stream is no word.
+                word.take_if(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+                tokens.extend(word.take().map(Token::Word));
+                match redirected(&mut rest, c) {
+                    Redirected::ToStream => {}
+                    Redirected::ToFile => tokens.push(Token::Unclear),
+                    // What follows are lines for the command, and no commands.
+                    Redirected::Text => {
+                        tokens.push(Token::Unclear);
+                        return tokens;
+                    }
+                }
+            }
+            '&' if rest.peek() == Some(&'>') => tokens.push(Token::Unclear),
+            '#' if word.is_none() => while rest.next_if(|c| *c != '\n').is_some() {},
             ' ' | '\t' => tokens.extend(word.take().map(Token::Word)),
             '"' | '\'' => match quoted(&mut rest, c) {
                 Some(inside) => word.get_or_insert_default().push_str(&inside),
@@ -154,6 +169,33 @@ fn tokens(text: &str) -> Vec<Token> {
     }
     tokens.extend(word.map(Token::Word));
     tokens
+}
+
+/// Where a stream goes, or comes from.
+enum Redirected {
+    /// From or to another stream, or nowhere: that changes nothing about what runs.
+    ToStream,
+    ToFile,
+    Text,
+}
+
+/// What the redirection is that began with `sign`; takes it but for the name of a file.
+fn redirected(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, sign: char) -> Redirected {
+    if rest.next_if_eq(&'&').is_some() {
+        let mut is_stream = false;
+        while rest.next_if(|c| c.is_ascii_digit() || *c == '-').is_some() {
+            is_stream = true;
+        }
+        return match is_stream {
+            true => Redirected::ToStream,
+            false => Redirected::ToFile,
+        };
+    }
+    let is_double = rest.next_if_eq(&sign).is_some();
+    match is_double && sign == '<' && rest.peek() != Some(&'<') {
+        true => Redirected::Text,
+        false => Redirected::ToFile,
+    }
 }
 
 /// What stands before the closing `quote`; `None` if a shell would change it, or if there is none.
@@ -204,6 +246,12 @@ mod tests {
         check("cd a; cd b && c", &[("a b", "c")]);
         check("if ! a b; then c; fi", &[("", "a b"), ("", "c")]);
         check("a b 2>&1 | tee log", &[("", "a b")]);
+        check(
+            "a b >&2; c 1>&2 && d 2>&-",
+            &[("", "a b"), ("", "c"), ("", "d")],
+        );
+        check("a 2 >&2", &[("", "a 2")]);
+        check("a b # not; this\nc", &[("", "a b"), ("", "c")]);
         check("a \\\n  b", &[("", "a b")]);
     }
 
@@ -222,6 +270,10 @@ mod tests {
             "cd - && a",
             "cd ~/x && a",
             "x | xargs $a",
+            "a >& log",
+            "a &> log",
+            "a 2> /dev/null",
+            "a <<END\nb c\nEND",
         ] {
             let found = commands(text);
             assert!(

@@ -36,6 +36,11 @@ pub(crate) fn rename_to_new(dir: &OwnedFd, name: &[u8], to_dir: &OwnedFd, to: &[
     renameat_with(dir, name, to_dir, to, RenameFlags::NOREPLACE)
 }
 
+/// Has `one` and `other` in `dir` change their names at once.
+pub(crate) fn exchange(dir: &OwnedFd, one: &[u8], other: &[u8]) -> Result<()> {
+    renameat_with(dir, one, dir, other, RenameFlags::EXCHANGE)
+}
+
 /// A file held by its name, so that nothing else can take its place, without being opened.
 pub(crate) struct Hold(OwnedFd);
 
@@ -68,4 +73,22 @@ impl Hold {
         let made = told.stx_btime;
         is_told.then(|| made.tv_sec.saturating_mul(NANOS) + i64::from(made.tv_nsec))
     }
+}
+
+/// File systems of servers, by their numbers: NFS, SMB and CIFS, 9P, AFS, Ceph, and FUSE, behind
+/// which may be anything.
+const REMOTE: [i64; 8] = [
+    0x6969,
+    0x517b,
+    0xff53_4d42,
+    0xfe53_4d42,
+    0x0102_1997,
+    0x5346_414f,
+    0x00c3_6400,
+    0x6573_5546,
+];
+
+/// Whether a server may keep what is below the directory `dir`, as far as can be told.
+pub(crate) fn is_remote(dir: &impl AsFd) -> bool {
+    rustix::fs::fstatfs(dir).is_ok_and(|found| REMOTE.contains(&found.f_type))
 }

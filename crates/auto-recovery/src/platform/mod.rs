@@ -3,6 +3,7 @@
 //! Each file says one thing that this system tells or does, in plain types. It decides nothing, and
 //! imports nothing of ours. What every Unix has stands where it is used.
 
+pub(crate) mod acl;
 pub(crate) mod control_group;
 pub(crate) mod descriptors;
 pub(crate) mod files;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::checkpoint::some_names;
 use crate::error::Result;
 use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::Category;
@@ -52,6 +53,7 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
         let what = format!("what is on record is not sealed: {why}");
         run.observe(&RunEvent::Warning { what: &what });
     }
+    show_left_running(run, &recovery.left_running);
     if recovery.end == RecoveryEnd::Recovered {
         show_recovered(run, &recovery, (ending.category, exit), seal.as_deref());
     } else {
@@ -102,6 +104,23 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
         patch: ending.patch,
         ..run.outcome(exit, end, recovery.result)
     })
+}
+
+/// Processes that are named one by one.
+const NAMED_MAX: usize = 4;
+
+/// Names what the user's command left running and is not `told` elsewhere: it may stand in the way
+/// of the next run, and is the user's to end.
+fn show_left_running(run: &Run, told: &[String]) {
+    let left = run.runner.left_by_command().into_iter();
+    let left = left.map(|process| process.to_string());
+    let left: Vec<String> = left.filter(|process| !told.contains(process)).collect();
+    if left.is_empty() {
+        return;
+    }
+    let names = some_names(&left, NAMED_MAX);
+    let what = format!("still running, as the command left it: {names}");
+    run.observe(&RunEvent::Warning { what: &what });
 }
 
 /// The exit of a recovered run: 0, unless the user asked for the first run's code.

@@ -80,7 +80,7 @@ pub(super) fn why(
     let kind = kind.filter(|kind| !kind.is_empty() && **kind != how);
     let kind = kind.map(|kind| format!(", {kind}")).unwrap_or_default();
     match attempts {
-        0 => format!("not recovered: `{command}` fails ({how}{kind}), and nothing was tried"),
+        0 => format!("not recovered: `{command}` fails ({how}{kind})"),
         _ => format!("not recovered: `{command}` still fails ({how}{kind})"),
     }
 }
@@ -115,7 +115,7 @@ mod tests {
             "exit 1",
             "not recovered: `make` still fails (exit 1)",
         );
-        let nothing = "not recovered: `make` fails (exit 1, E1), and nothing was tried";
+        let nothing = "not recovered: `make` fails (exit 1, E1)";
         check(over, 0, code, "E1", nothing);
         let killed = "not recovered: `make` still fails (SIGKILL)";
         check(over, 1, RunExit::Signal(9), "SIGKILL", killed);

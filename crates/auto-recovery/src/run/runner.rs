@@ -354,6 +354,15 @@ impl Runner {
         preset.unfit(&said)
     }
 
+    /// What the user's own command left running, and has not ended.
+    pub(super) fn left_by_command(&self) -> Vec<Process> {
+        let mut left = self.state().kept.clone();
+        left.retain(Process::is_alive);
+        left.sort_by_key(|process| process.pid);
+        left.dedup_by_key(|process| process.pid);
+        left
+    }
+
     /// Ends what a failed helper left running, wherever it went. What the user's own command left
     /// meanwhile stays. What cannot be ended is remembered, to be named.
     pub(super) fn end_leftovers(&self, left: Remains) {

@@ -5,21 +5,27 @@ use auto_recovery::wording::cut;
 use crate::output::{columns, fold};
 
 /// The least characters of a command, where the terminal is narrow.
-const COMMAND_CHARS_MIN: usize = 8;
+const COMMAND_CHARS_MIN: usize = 12;
 
-/// `text` with the command in it cut where it would not fit `width`, down to a few characters: what
-/// is said of it says more.
-pub(super) fn fitted(text: &str, width: usize) -> String {
-    let over = columns(text).saturating_sub(width);
+/// `text` with the command in it cut, down to a few characters, so that it fits a line of `width`:
+/// what is said of it says more. Where that is not enough, it is cut no more than for two lines, of
+/// which the last `last` columns are for something else.
+pub(super) fn fitted(text: &str, width: usize, last: usize) -> String {
+    let long = columns(text);
     let (Some(start), Some(end)) = (text.find('`'), text.rfind('`')) else {
         return text.to_owned();
     };
-    if over == 0 || start == end {
+    if long <= width || start == end {
         return text.to_owned();
     }
     let command = &text[start + 1..end];
-    let chars = command.chars().count().saturating_sub(over);
-    let short = cut(command, chars.max(COMMAND_CHARS_MIN));
+    let chars = command.chars().count();
+    let left = (chars + width).saturating_sub(long);
+    let left = match left < COMMAND_CHARS_MIN {
+        true => (chars + 2 * width).saturating_sub(long + last + columns(" · ")),
+        false => left,
+    };
+    let short = cut(command, left.max(COMMAND_CHARS_MIN));
     format!("{}{short}{}", &text[..=start], &text[end..])
 }
 
@@ -86,21 +92,35 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_wrapped_and_the_command_in_it_cut() {
-        let said = "not recovered: `cargo test --workspace` fails (exit 101, E0308), and nothing \
-                    was tried";
-        let short = fitted(said, 71);
-        assert_eq!(
-            short,
-            "not recovered: `cargo t…` fails (exit 101, E0308), and nothing was tried"
-        );
-        let more = ["nothing to undo", "45b2f01c", "recover show 45b2f01c"].map(str::to_owned);
-        let expected = (
-            "not recovered: `cargo t…` fails (exit 101, E0308), and nothing was".to_owned(),
-            "tried · nothing to undo · 45b2f01c · recover show 45b2f01c".to_owned(),
-        );
-        assert_eq!(two_lines(&short, &more, 71), expected);
+    fn a_command_is_cut_where_that_saves_a_line_and_no_more_than_that() {
+        let check = |width, command: &str, expected: &str| {
+            let of = |command: &str| format!("not recovered: `{command}` fails (exit 101, E0308)");
+            assert_eq!(fitted(&of(command), width, 21), of(expected));
+        };
+        check(60, "cargo test", "cargo test");
+        check(60, "cargo test --workspace", "cargo test --wor…");
+        check(44, "cargo test", "cargo test");
+        let long = "x".repeat(200);
+        check(60, &long, &format!("{}…", "x".repeat(16)));
+        check(44, &long, &format!("{}…", "x".repeat(19)));
+        check(20, &long, &format!("{}…", "x".repeat(11)));
         let at_once = "stopped at the deadline (exit 124): `sleep 10`";
-        assert_eq!(fitted(at_once, 71), at_once);
+        assert_eq!(fitted(at_once, 71, 21), at_once);
+    }
+
+    #[test]
+    fn a_reason_that_is_too_long_is_wrapped() {
+        let said = "not recovered: `./build.sh` fails (exit 7, LinkError)";
+        let more = ["nothing was tried, 0.2 s", "recover show 45b2f01c"].map(str::to_owned);
+        let expected = (
+            "not recovered: `./build.sh` fails (exit 7,".to_owned(),
+            "LinkErr… · recover show 45b2f01c".to_owned(),
+        );
+        assert_eq!(two_lines(said, &more, 46), expected);
+        let expected = (
+            said.to_owned(),
+            "nothing was tried, 0.2 s · recover show 45b2f01c".to_owned(),
+        );
+        assert_eq!(two_lines(said, &more, 71), expected);
     }
 }

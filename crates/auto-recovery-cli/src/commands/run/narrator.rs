@@ -13,7 +13,8 @@ use crate::commands::run::consent::LETS_IT_RUN;
 use crate::commands::run::last_lines::{fitted, two_lines};
 use crate::hints;
 use crate::output::{
-    Line, Printer, Status, Tone, Verbosity, counted, masked, session_argument, with_short_words,
+    Line, Printer, Status, Tone, Verbosity, columns, counted, masked, session_argument,
+    with_short_words,
 };
 
 /// Columns of the first word of a line, `alternative 10/10`.
@@ -86,7 +87,7 @@ impl Narrator {
     /// else there is no room for.
     fn end(&self, (tone, head): (Tone, &str), (rest, effort): (&str, &str), more: &[String]) {
         let whole = format!("{head}{rest}, {effort}");
-        let Some(columns) = self.printer.columns_of_stderr else {
+        let Some(width) = self.printer.columns_of_stderr else {
             let parts = std::iter::once(&whole).chain(more);
             let parts: Vec<_> = parts.map(String::as_str).collect();
             let line = parts.join(" · ");
@@ -96,7 +97,7 @@ impl Narrator {
         if let Some(verdict) = &self.verdict {
             return verdict.add(&[&[whole], more].concat().join(" · "));
         }
-        let width = usize::from(columns).saturating_sub(NAME_COLUMNS);
+        let width = usize::from(width).saturating_sub(NAME_COLUMNS);
         let mut whole = self.short_of_command(&whole);
         let more = more.iter().map(|part| masked(part).into_owned());
         let mut more: Vec<_> = more.collect();
@@ -107,7 +108,8 @@ impl Narrator {
             let after = more.iter().take_while(first).count();
             more.insert(after, effort.to_owned());
         }
-        let whole = fitted(&whole, width);
+        let last = more.last().map_or(0, |last| columns(last));
+        let whole = fitted(&whole, width, last);
         let (mut first, mut second) = two_lines(&whole, &more, width);
         // Why the exit code surprises is said above them where it has no room.
         if let Some(at) = more.iter().position(|part| part.starts_with("exits "))
@@ -456,6 +458,7 @@ impl Narrator {
         self.status.idle();
         let took = spelled(*duration);
         let tries = match attempts {
+            0 if why.starts_with("not recovered: `") => format!("nothing was tried, {took}"),
             0 => took,
             1 => format!("tried once in {took}"),
             2 => format!("tried twice in {took}"),

@@ -40,7 +40,8 @@ impl Restorer<'_> {
             return self.settle_given(item, given.map_err(io::Error::from));
         }
         let mut broken = None;
-        let put = self.put_content(item, id, access, (file, names), &mut broken);
+        let stands = Stood { stamp, file, names };
+        let put = self.put_content(item, id, access, stands, &mut broken);
         match broken {
             Some(error) => Err(error),
             None => self.settle_given(item, put),
@@ -53,7 +54,7 @@ impl Restorer<'_> {
         item: &Item,
         id: ObjectId,
         access: Access,
-        (file, names): (Option<Stamp>, Names),
+        stood: Stood,
         broken: &mut Option<Error>,
     ) -> io::Result<Given> {
         let Self {
@@ -63,7 +64,9 @@ impl Restorer<'_> {
             store,
             ..
         } = self;
+        let Stood { stamp, file, names } = stood;
         let path = &item.path;
+        let at = (&**path, stamp.as_ref());
         let mut fill = |new: &mut File| {
             fill(blobs, id, new, broken)?;
             match &file {
@@ -73,16 +76,16 @@ impl Restorer<'_> {
         };
         let has_its_owner = file.is_some_and(|stamp| keeps_owner_only_here(&stamp, access.owner));
         if names == Names::Still || (has_its_owner && names == Names::One) {
-            let overwritten = writer.overwrite_file(path, access, &mut fill);
+            let overwritten = writer.overwrite_file(at, access, &mut fill);
             if overwritten.is_ok() {
                 self.rewritten.extend(file.map(|stamp| stamp.ino));
                 return overwritten;
             }
         }
-        let mut put = writer.put_file(path, temp, access, &mut fill);
+        let mut put = writer.put_file(at, temp, access, &mut fill);
         if put.as_ref().is_err_and(is_no_space) && file.is_some() {
             reserve::release(&self.store.state_dir);
-            put = writer.put_file(path, temp, access, &mut fill);
+            put = writer.put_file(at, temp, access, &mut fill);
         }
         let may_overwrite = file.is_some() && names != Names::Other;
         match put {
@@ -100,7 +103,7 @@ impl Restorer<'_> {
             }
             Err(first) if may_overwrite && (is_no_space(&first) || is_refused(&first)) => {
                 // Only what stands there can be written. Of two refusals the first says more.
-                let overwritten = writer.overwrite_file(path, access, &mut fill);
+                let overwritten = writer.overwrite_file(at, access, &mut fill);
                 self.rewritten.extend(file.map(|stamp| stamp.ino));
                 overwritten.map_err(|second| if is_no_space(&second) { second } else { first })
             }
@@ -129,6 +132,15 @@ impl Restorer<'_> {
         let is_still = inode.is_some_and(|inode| watch.is_some_and(|w| w.shared(path, inode)));
         Ok(if is_still { Names::Still } else { Names::Other })
     }
+}
+
+/// What stands where a file is put.
+#[derive(Clone, Copy)]
+struct Stood {
+    stamp: Option<Stamp>,
+    /// The same, if it is a file.
+    file: Option<Stamp>,
+    names: Names,
 }
 
 /// The names of a file.

@@ -12,3 +12,4 @@ pub(super) mod secrets;
 pub(super) mod standing;
 pub(super) mod temp;
 pub(super) mod tree_writer;
+pub(super) mod writers;

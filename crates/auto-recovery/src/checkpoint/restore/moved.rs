@@ -1,69 +1,209 @@
-//! Uncovered paths that got another name: an ignored file, `node_modules`, `.git`, a work tree. To
-//! remove one under its new name would destroy the only copy.
+//! The only copies of what no checkpoint holds, among what a restore would remove or replace: an
+//! ignored file, `node_modules`, `.git`, a work tree, something from outside, under another name.
 //!
-//! Recognised by inode: those watched at the snapshot that a restore goes back to. A file counts as
-//! the same only with its size and time; a directory, only if it was made at the same time, and
-//! where that is not known, unless it was made after the snapshot.
+//! Recognised by inode and by the time that it was made, where the file system tells that: what was
+//! there before the snapshot that a restore goes back to, and is none of what that holds, is such a
+//! copy. It gets its name back where that is known, and is left where not. Where nothing tells when
+//! a file was made, it is the same only with its size and time.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::os::fd::OwnedFd;
 use std::time::UNIX_EPOCH;
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::tree::path::{RelPath, to_os};
-use crate::checkpoint::tree::root::Root;
+use crate::checkpoint::past::{Past, Uncopied};
+use crate::checkpoint::restore::plan::{Expect, Item};
+use crate::checkpoint::tree::manifest::{Node, ObjectId};
+use crate::checkpoint::tree::path::{RelPath, is_within, split, to_os};
+use crate::checkpoint::tree::root::{Root, stamp_and_birth_at};
 use crate::checkpoint::tree::stamp::Stamp;
-use crate::checkpoint::tree::watch::Watch;
 
-/// A path that is not covered, under the name it has now.
+/// A path under the name it has now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::checkpoint) struct Moved {
     pub(in crate::checkpoint) now: RelPath,
     pub(in crate::checkpoint) was: RelPath,
+    /// Whether a checkpoint holds it all the same, so that its name is a shorter way back and no
+    /// more.
+    pub(in crate::checkpoint) is_held: bool,
+    /// Whether it was written since the name changed, or before.
+    pub(in crate::checkpoint) is_changed: bool,
 }
 
-/// The paths watched at `to` that are now at one of `leaving`, or where `from` saw them.
-pub(in crate::checkpoint) fn moved<'a>(
+/// What is older than the snapshot that a restore goes back to.
+#[derive(Debug, Default)]
+pub(in crate::checkpoint) struct Older {
+    /// What gets its name back.
+    pub(in crate::checkpoint) moved: Vec<Moved>,
+    /// What is left, for nobody knows what it was called.
+    pub(in crate::checkpoint) left: Vec<RelPath>,
+}
+
+/// What is older among the `items` of a restore from `from` to `to`, the paths of `also`, and what
+/// `from` saw and does not hold.
+pub(in crate::checkpoint) fn older<'a>(
     root: &Root,
     (from, to): (&'a Checkpoint, &Checkpoint),
-    leaving: impl Iterator<Item = &'a RelPath>,
-) -> Vec<Moved> {
-    let (Some(then), Some(now)) = (&to.watch, &from.watch) else {
-        return Vec::new();
-    };
-    let gone = gone(root, then, now);
-    if gone.is_empty() {
-        return Vec::new();
+    items: &'a [Item],
+    also: impl Iterator<Item = &'a RelPath>,
+) -> Older {
+    let look = Look::new(root, (from, to));
+    let mut older = Older::default();
+    let mut seen: HashSet<&RelPath> = HashSet::new();
+    for item in items.iter().filter(|item| !is_nothing(item)) {
+        seen.insert(&item.path);
+        look.at(&item.path, Some((item, from)), &mut older);
     }
-    let new = now.seen_paths().filter(|path| !then.has_seen(path));
-    let mut moved: Vec<Moved> = leaving
-        .chain(new)
-        .filter_map(|path| {
-            let (stamp, made_ns) = root.stamp_and_birth(path).ok().flatten()?;
-            let was = gone.get(&stamp.ino)?;
-            let is_known = then.knows_when_made(was) && made_ns.is_some();
-            let is_it = then.is_still(was, &stamp, made_ns)
-                && (is_known || !is_made_since(root, path, &stamp, to));
-            is_it.then(|| Moved {
-                now: path.clone(),
-                was: was.clone(),
-            })
-        })
-        .collect();
-    moved.sort_by(|a, b| a.now.cmp(&b.now));
-    moved
+    let new = from.past.uncopied().map(|(path, _)| path);
+    let new = new.filter(|path| !to.past.has_seen(path));
+    for path in also.chain(new) {
+        if !look.gone.is_empty() && seen.insert(path) {
+            look.at(path, None, &mut older);
+        }
+    }
+    older.moved.sort_by(|a, b| a.now.cmp(&b.now));
+    // What lies in a directory that gets its name back goes with it.
+    let mut dirs: Vec<RelPath> = Vec::new();
+    older.moved.retain(|moved| {
+        let goes_along = dirs.last().is_some_and(|dir| is_within(&moved.now, dir));
+        if !goes_along && !moved.is_held {
+            dirs.push(moved.now.clone());
+        }
+        !goes_along
+    });
+    older
+        .left
+        .retain(|path| !dirs.iter().any(|dir| is_within(path, dir)));
+    older
 }
 
-/// The watched paths that no longer have their inode, by inode.
-fn gone(root: &Root, then: &Watch, now: &Watch) -> HashMap<u64, RelPath> {
-    let other = then
-        .seen_paths()
-        .filter(|path| now.inode(path) != then.inode(path));
-    let gone = other.filter(|path| match root.stamp(path) {
-        Ok(stamp) => stamp.map(|stamp| stamp.ino) != then.inode(path),
-        Err(_) => false,
-    });
-    gone.filter_map(|path| Some((then.inode(path)?, path.clone())))
-        .collect()
+/// Whether an item of a plan finds nothing to remove or replace.
+fn is_nothing(item: &Item) -> bool {
+    matches!(item.from, Expect::Node(None)) || matches!(item.to, Some(Node::Opaque { .. }))
+}
+
+struct Look<'l> {
+    root: &'l Root,
+    to: &'l Checkpoint,
+    past: &'l Past,
+    /// What was there before this moment is older; `None` where nothing tells.
+    since_ns: Option<i64>,
+    /// What no checkpoint holds, and what no longer has its name, by inode.
+    gone: HashMap<u64, (&'l RelPath, &'l Uncopied)>,
+    /// The contents that the target holds, where its inodes are not known.
+    contents: HashSet<ObjectId>,
+    /// The directory that was looked into last, with its path.
+    dir: RefCell<Option<(Vec<u8>, Option<OwnedFd>)>>,
+}
+
+impl<'l> Look<'l> {
+    fn new(root: &'l Root, (from, to): (&Checkpoint, &'l Checkpoint)) -> Self {
+        let past = &*to.past;
+        let uncopied = past.uncopied();
+        let other = uncopied.filter(|(path, _)| !past.is_same_in(&from.past, path));
+        let gone = other.filter(|(path, one)| match root.stamp(path) {
+            Ok(stamp) => stamp.map(|stamp| stamp.ino) != Some(one.ino),
+            Err(_) => false,
+        });
+        let contents = match past.holds(0) {
+            Some(_) => HashSet::new(),
+            None => {
+                let entries = to.manifest.entries.iter();
+                let ids = entries.filter_map(|entry| match entry.node {
+                    Node::File { id, .. } => Some(id),
+                    _ => None,
+                });
+                ids.collect()
+            }
+        };
+        Self {
+            root,
+            to,
+            past,
+            since_ns: past.seen_ns.filter(|_| root.has_our_clock()),
+            gone: gone.map(|(path, one)| (one.ino, (path, one))).collect(),
+            contents,
+            dir: RefCell::default(),
+        }
+    }
+
+    /// The stamp and birth of what stands at `path`. Paths come in order, so that a directory is
+    /// opened once.
+    fn seen(&self, path: &RelPath) -> Option<(Stamp, Option<i64>)> {
+        let (parent, name) = split(path);
+        let mut held = self.dir.borrow_mut();
+        if held.as_ref().is_none_or(|(known, _)| *known != *parent) {
+            *held = Some((parent.to_vec(), self.root.open_dir(parent).ok()));
+        }
+        let dir = held.as_ref()?.1.as_ref()?;
+        stamp_and_birth_at(dir, name).ok().flatten()
+    }
+
+    /// Looks what stands at `path`, at which a restore from a snapshot would remove or replace it.
+    fn at(&self, path: &RelPath, item: Option<(&Item, &Checkpoint)>, older: &mut Older) {
+        let Some((stamp, made_ns)) = self.seen(path) else {
+            return;
+        };
+        let is_older = self
+            .since_ns
+            .zip(made_ns)
+            .is_some_and(|(since, made)| made < since);
+        if let Some((was, one)) = self.gone.get(&stamp.ino)
+            && (is_older || self.is_it(path, one, &stamp, made_ns))
+        {
+            older.moved.push(Moved {
+                now: path.clone(),
+                was: RelPath::clone(was),
+                is_held: false,
+                is_changed: !one.is_still(&stamp, made_ns),
+            });
+            return;
+        }
+        let Some((item, from)) = item else { return };
+        let is_dir = rustix::fs::FileType::from_raw_mode(stamp.mode).is_dir();
+        // What has other names is no only copy.
+        if !is_older || (!is_dir && stamp.links > 1) {
+            return;
+        }
+        match self.past.holds(stamp.ino) {
+            Some(true) => older.moved.extend(self.held(item, from, stamp.ino)),
+            Some(false) => older.left.push(path.clone()),
+            None if is_dir || self.has_content(item, from) => {}
+            None => older.left.push(path.clone()),
+        }
+    }
+
+    /// Whether what stands at `path` is still `one`, where its age does not tell.
+    fn is_it(&self, path: &RelPath, one: &Uncopied, stamp: &Stamp, made_ns: Option<i64>) -> bool {
+        let is_known = one.made_ns.is_some() && made_ns.is_some();
+        let is_since = || is_made_since(self.root, path, stamp, self.to);
+        one.is_still(stamp, made_ns) && (is_known || !is_since())
+    }
+
+    /// The file of `item`, which the target holds under a name that is free.
+    fn held(&self, item: &Item, from: &Checkpoint, ino: u64) -> Option<Moved> {
+        let was = self.past.place(ino)?;
+        let (is, wanted) = (from.manifest.get(&item.path)?, self.to.manifest.get(was)?);
+        let is_content = matches!(is, Node::File { .. } | Node::Link { .. });
+        let is_free = || matches!(self.root.stamp(was), Ok(None));
+        let is_it = item.to.is_none() && is_content && is == wanted && is_free();
+        is_it.then(|| Moved {
+            now: item.path.clone(),
+            was: was.clone(),
+            is_held: true,
+            is_changed: false,
+        })
+    }
+
+    /// Whether the target holds the content of what stands at `item`.
+    fn has_content(&self, item: &Item, from: &Checkpoint) -> bool {
+        match from.manifest.get(&item.path) {
+            Some(Node::File { id, .. }) => self.contents.contains(id),
+            Some(Node::Link { .. }) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Whether a directory was made after the snapshot: it may have got the inode of a removed one.

@@ -5,14 +5,18 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::restore::moved::Moved;
+use crate::checkpoint::restore::moved::{Moved, Older};
 use crate::checkpoint::restore::secrets::{Fate, SecretsOf};
+use crate::checkpoint::restore::writers::written_by_others;
 use crate::checkpoint::tree::manifest::{Identity, Manifest, Node, Why};
 use crate::checkpoint::tree::mounts::Mounts;
-use crate::checkpoint::tree::path::{RelPath, ancestors, display_path};
+use crate::checkpoint::tree::path::{RelPath, ancestors, display_path, is_within};
 use crate::checkpoint::tree::root::Root;
-use crate::checkpoint::tree::rules::Absences;
+use crate::checkpoint::tree::rules::{Absences, Rules};
 use crate::checkpoint::tree::watch::{Bits, Uncovered, Watch, reason};
+
+/// Why something stays that a checkpoint does not have.
+pub(in crate::checkpoint) const IGNORED_NOW: &str = "ignored by now";
 
 /// A path that a run beside the recovery may have changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,6 +92,10 @@ pub(in crate::checkpoint) struct Plan {
     /// What is not covered and gets its name back.
     pub(in crate::checkpoint) moved: Vec<Moved>,
     pub(in crate::checkpoint) not_covered: Vec<Uncovered>,
+    /// What is left because it is older than the target, and nothing else has it.
+    pub(in crate::checkpoint) older: Vec<RelPath>,
+    /// What is left because others have it open for writing.
+    pub(in crate::checkpoint) written: Vec<RelPath>,
     /// Ignored files that get their permission bits back.
     pub(in crate::checkpoint) bits: Vec<Bits>,
     /// Whether mounts that are none of the tree were looked for, and left.
@@ -149,6 +157,72 @@ impl Plan {
             secrets,
             ..Self::default()
         }
+    }
+
+    /// Has what is older than the target its name back, or leaves it.
+    pub(in crate::checkpoint) fn leave_older(&mut self, older: Older) {
+        let known: HashSet<RelPath> = self.moved.iter().map(|moved| moved.now.clone()).collect();
+        let new = older.moved.into_iter();
+        self.moved
+            .extend(new.filter(|moved| !known.contains(&moved.now)));
+        self.older.extend(older.left);
+        // What gets its name back is not left where it is.
+        let moved = self.moved.iter().map(|moved| display_path(&moved.now));
+        let moved: HashSet<String> = moved.collect();
+        self.not_covered.retain(|one| !moved.contains(&one.display));
+    }
+
+    /// Leaves what the target does not have and `rules`, those of now, ignore: nobody who ignores a
+    /// file means it to go with a restore. Of a directory the topmost is named.
+    pub(in crate::checkpoint) fn leave_ignored(&mut self, rules: &Rules) {
+        let mut absences = rules.absences();
+        let mut top: Option<RelPath> = None;
+        let mut holding: HashSet<Vec<u8>> = HashSet::new();
+        let not_covered = &mut self.not_covered;
+        self.items.retain(|item| {
+            if item.to.is_some() {
+                return true;
+            }
+            if top.as_ref().is_some_and(|top| is_within(&item.path, top)) {
+                return false;
+            }
+            let is_file = matches!(&item.from, Expect::Node(Some(node)) if !node.is_dir());
+            let is_dir = !is_file;
+            if absences.are_known(&item.path, is_dir) {
+                return true;
+            }
+            not_covered.push(Uncovered::new(&item.path, IGNORED_NOW));
+            holding.extend(ancestors(&item.path).map(<[u8]>::to_vec));
+            top = is_dir.then(|| item.path.clone());
+            false
+        });
+        self.items
+            .retain(|item| item.to.is_some() || !holding.contains(&*item.path));
+    }
+
+    /// Leaves the files that others have open for writing: what they write from now on would go to a
+    /// file without a name.
+    pub(in crate::checkpoint) fn leave_written(&mut self, root: &Root) {
+        let replaces = |item: &Item| match (&item.from, &item.to) {
+            (Expect::Node(Some(Node::File { .. })), to) => !matches!(to, Some(Node::Opaque { .. })),
+            _ => false,
+        };
+        if !self.items.iter().any(replaces) {
+            return;
+        }
+        let written = written_by_others(root);
+        if written.is_empty() {
+            return;
+        }
+        let left = &mut self.written;
+        self.items.retain(|item| {
+            let stamp = || root.stamp(&item.path).ok().flatten();
+            let is_left = replaces(item) && stamp().is_some_and(|is| written.contains(&is.ino));
+            if is_left {
+                left.push(item.path.clone());
+            }
+            !is_left
+        });
     }
 
     /// Has secrets that got another name get theirs back.

@@ -18,7 +18,7 @@ use crate::checkpoint::restore::tree_writer::{Access, Given, OPENED, TreeWriter}
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tree::cache::Known;
 use crate::checkpoint::tree::manifest::{Node, ObjectId, Told};
-use crate::checkpoint::tree::path::{RelPath, display_path, is_within, split};
+use crate::checkpoint::tree::path::{RelPath, ancestors, display_path, is_within, split};
 use crate::checkpoint::tree::stamp::{Ids, Stamp};
 use crate::checkpoint::tree::watch::{Bits, Uncovered};
 use crate::error::{ErrorKind, Result};
@@ -26,6 +26,12 @@ use crate::error::{ErrorKind, Result};
 /// Contents that are ordered from git before the first of them is wanted: 64 questions of 41 bytes
 /// fit into any pipe.
 const ORDERED_MAX: usize = 64;
+
+/// Why something is left that was there before, and under another name.
+const OLDER: &str = "it is older than that, and nothing else has it: left where it is";
+
+/// Why something is not as it was, though it has its name back.
+const CHANGED: &str = "it has its name back, and was changed meanwhile";
 
 /// Infix in the name of a directory that is moved aside.
 const ASIDE: &[u8] = b".kept-by-recover-";
@@ -116,7 +122,17 @@ impl<'a> Restorer<'a> {
 
     pub(in crate::checkpoint) fn act(&mut self, items: &[Item]) -> Result<()> {
         let is_dir = |item: &&Item| matches!(item.to, Some(Node::Dir { .. }));
-        for item in items.iter().filter(is_dir) {
+        let (below_moved, dirs): (Vec<&Item>, Vec<&Item>) = items
+            .iter()
+            .filter(is_dir)
+            .partition(|item| self.is_moved(&item.path));
+        for item in dirs {
+            self.with_room(item, items, |this| this.make_dir(item))?;
+        }
+        // Names come first: contents may belong where what is only called so stands.
+        self.clear_names(items)?;
+        self.give_names_back();
+        for item in below_moved {
             self.with_room(item, items, |this| this.make_dir(item))?;
         }
         let is_content =
@@ -134,14 +150,17 @@ impl<'a> Restorer<'a> {
                 self.unless_refused(item, result)?;
             }
         }
+        self.remove_all(items.iter().filter(|item| item.to.is_none()))
+    }
+
+    /// Removes what an attempt made under a name that something else had.
+    fn clear_names(&mut self, items: &[Item]) -> Result<()> {
         let in_the_way = |item: &&Item| {
             let mut moved = self.moved.iter();
-            item.to.is_none() && moved.any(|moved| moved.was == item.path)
+            item.to.is_none() && moved.any(|moved| is_within(&item.path, &moved.was))
         };
         let in_the_way: Vec<&Item> = items.iter().filter(in_the_way).collect();
-        self.remove_all(in_the_way.into_iter())?;
-        self.give_names_back();
-        self.remove_all(items.iter().filter(|item| item.to.is_none()))
+        self.remove_all(in_the_way.into_iter())
     }
 
     /// Orders the contents that `items` will want, so that git looks them up while we write.
@@ -194,16 +213,23 @@ impl<'a> Restorer<'a> {
             named_back,
             vacated,
             moved,
+            refused,
             ..
         } = self;
         moved.retain(|moved| {
             let renamed = writer.rename_to_new(&moved.now, &moved.was);
             if renamed.is_ok() {
-                renamed_back.push((display_path(&moved.now), display_path(&moved.was)));
+                if !moved.is_held {
+                    renamed_back.push((display_path(&moved.now), display_path(&moved.was)));
+                }
+                if moved.is_changed {
+                    refused.insert(moved.was.clone(), CHANGED.to_owned());
+                }
                 named_back.insert(moved.was.clone());
                 vacated.insert(moved.now.clone());
             }
-            renamed.is_err()
+            // What a checkpoint holds is put back from there.
+            renamed.is_err() && !moved.is_held
         });
         let stays = self.moved.iter().map(|moved| moved.now.clone());
         self.holding.extend(stays);
@@ -244,12 +270,23 @@ impl<'a> Restorer<'a> {
         }
     }
 
+    /// Leaves what is older than the target, and nothing else has.
+    pub(in crate::checkpoint) fn leave_older(&mut self, older: Vec<RelPath>) {
+        let left = older.into_iter().map(|path| (path, OLDER.to_owned()));
+        self.refused.extend(left);
+    }
+
+    /// What could not be put back. Of what is left for its age, only the topmost is named.
     pub(in crate::checkpoint) fn refusals(&self) -> Vec<Refused> {
+        let is_older = |path: &[u8]| self.refused.get(path).is_some_and(|why| why == OLDER);
+        let is_named = |(path, reason): &(&RelPath, &String)| {
+            *reason != OLDER || !ancestors(path).any(is_older)
+        };
         let refused = |(path, reason): (&RelPath, &String)| Refused {
             display: display_path(path),
             reason: reason.clone(),
         };
-        self.refused.iter().map(refused).collect()
+        self.refused.iter().filter(is_named).map(refused).collect()
     }
 
     /// Whether it is decided that a path stays as it is.
@@ -303,7 +340,9 @@ impl<'a> Restorer<'a> {
         }
         match &item.to {
             Some(Node::Link { target, owner }) => {
-                let put = self.writer.put_link(&item.path, &self.temp, target, *owner);
+                let stamp = self.writer.stamp(&item.path)?;
+                let at = (&*item.path, stamp.as_ref());
+                let put = self.writer.put_link(at, &self.temp, target, *owner);
                 self.settle_given(item, put)
             }
             Some(Node::File { id, mode, owner }) => {

@@ -39,6 +39,8 @@ pub(in crate::checkpoint) fn run(
     };
     let mut restorer = Restorer::new(store, to, seen)?;
     restorer.moved = plan.moved;
+    restorer.leave_older(plan.older);
+    restorer.foreign.extend(plan.written);
     report.bits_back = restorer.give_bits_back(&plan.bits);
     let mut items = plan.items;
     let all = items.clone();

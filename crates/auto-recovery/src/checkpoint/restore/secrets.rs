@@ -151,6 +151,8 @@ fn moved(
         is_it.then(|| Moved {
             now: difference.path.clone(),
             was: (*was).clone(),
+            is_held: false,
+            is_changed: false,
         })
     });
     moved.map(|moved| (moved.now.clone(), moved)).collect()

@@ -19,7 +19,7 @@ use crate::checkpoint::tree::path::{split, to_os};
 use crate::checkpoint::tree::root::{Inode, Own, Root, Way, open_dir_at, open_own_at, stamp_at};
 use crate::checkpoint::tree::stamp::{Ids, Stamp};
 use crate::error::{Error, Result};
-use crate::platform::files;
+use crate::platform::{acl, files};
 
 /// Permission bits that a restore adds to a directory that it opens for itself.
 pub(in crate::checkpoint) const OPENED: u16 = 0o700;
@@ -183,10 +183,14 @@ impl<'a> TreeWriter<'a> {
     }
 
     /// Writes a file with `fill` and puts it at `path`, by way of `temp` in the same directory: at
-    /// every moment either the old or the whole new file is there. Returns its stamp, too.
+    /// every moment either the old or the whole new file is there. `was` is what was looked at;
+    /// anything else that stands there by now stays. Returns the stamp of the file, too.
+    ///
+    /// # Errors
+    /// `ENOENT` if something else stands there.
     pub(in crate::checkpoint) fn put_file(
         &mut self,
-        path: &[u8],
+        (path, was): (&[u8], Option<&Stamp>),
         temp: &[u8],
         access: Access,
         fill: &mut Fill<'_>,
@@ -209,8 +213,10 @@ impl<'a> TreeWriter<'a> {
                 Some(owner) => gives(&file, owner),
                 None => keep_owner(&file, &owner_of(dir, name)?),
             };
-            let given = set_lent(&file, access.mode, given)?;
-            renameat(dir, temp, dir, name)?;
+            let list = was.and_then(|_| acl::of(dir, name));
+            let mode = acl::give(&file, list.as_deref(), access.mode);
+            let given = set_lent(&file, mode, given)?;
+            place(dir, (temp, name), was)?;
             Ok((given, Stamp::of(&fstat(&file)?)))
         });
         if put.is_err() {
@@ -222,9 +228,12 @@ impl<'a> TreeWriter<'a> {
     /// Overwrites the file at `path` in place: where it cannot be replaced (on a full disk, where
     /// something is mounted on it, in a directory that may not be written), or shall not be, for
     /// its other names. A kill in the middle leaves half a file, which the next run puts back.
+    ///
+    /// # Errors
+    /// `ENOENT` if something else stands there than `was`, which was looked at.
     pub(in crate::checkpoint) fn overwrite_file(
         &mut self,
-        path: &[u8],
+        (path, was): (&[u8], Option<&Stamp>),
         access: Access,
         fill: &mut Fill<'_>,
     ) -> io::Result<Given> {
@@ -233,6 +242,10 @@ impl<'a> TreeWriter<'a> {
         let mut file = open_own_at(dir, name, OFlags::WRONLY, OWNER_WRITE)?;
         if !file.metadata()?.is_file() {
             return Err(Errno::INVAL.into());
+        }
+        let is = Stamp::of(&fstat(&file)?);
+        if was.is_some_and(|was| !is_untouched(&is, was)) {
+            return Err(Errno::NOENT.into());
         }
         fill(&mut file)?;
         let end = io::Seek::stream_position(&mut file)?;
@@ -244,10 +257,10 @@ impl<'a> TreeWriter<'a> {
         Ok(set_lent(&file, access.mode, given)?)
     }
 
-    /// Puts a link to `target` at `path`, by way of `temp`.
+    /// Puts a link to `target` at `path`, where `was` stands, by way of `temp`.
     pub(in crate::checkpoint) fn put_link(
         &mut self,
-        path: &[u8],
+        (path, was): (&[u8], Option<&Stamp>),
         temp: &[u8],
         target: &[u8],
         owner: Told<Ids>,
@@ -260,7 +273,7 @@ impl<'a> TreeWriter<'a> {
             Some(owner) => gives_link(dir, temp, owner),
             None => Given::Whole,
         };
-        if let Err(errno) = renameat(dir, temp, dir, name) {
+        if let Err(errno) = place(dir, (temp, name), was) {
             let _gone = remove_if_any(dir, temp);
             return Err(errno.into());
         }
@@ -333,6 +346,44 @@ impl<'a> TreeWriter<'a> {
     pub(in crate::checkpoint) fn error(&self, what: &str, path: &[u8], error: io::Error) -> Error {
         Error::io(what, &self.root.path().join(to_os(path)), error)
     }
+}
+
+/// Gives what is called `temp` in `dir` the name `name`, if `was` stands there still, or nothing
+/// where that is `None`. Both change names at once, and what comes out is looked at: whatever was
+/// saved there meanwhile gets its name back.
+fn place(dir: &OwnedFd, (temp, name): (&[u8], &[u8]), was: Option<&Stamp>) -> Result<(), Errno> {
+    let Some(was) = was else {
+        return match files::rename_to_new(dir, temp, dir, name) {
+            Err(Errno::EXIST) => Err(Errno::NOENT),
+            // Not every file system can.
+            Err(Errno::INVAL | Errno::NOSYS) if stamp_at(dir, name)?.is_none() => {
+                renameat(dir, temp, dir, name)
+            }
+            placed => placed,
+        };
+    };
+    let stands = |name: &[u8]| -> Result<bool, Errno> {
+        Ok(stamp_at(dir, name)?.is_some_and(|is| is_untouched(&is, was)))
+    };
+    match files::exchange(dir, temp, name) {
+        Err(Errno::INVAL | Errno::NOSYS) => match stands(name)? {
+            true => renameat(dir, temp, dir, name),
+            false => Err(Errno::NOENT),
+        },
+        Err(errno) => Err(errno),
+        Ok(()) if stands(temp)? => remove_if_any(dir, temp),
+        Ok(()) => {
+            files::exchange(dir, temp, name)?;
+            Err(Errno::NOENT)
+        }
+    }
+}
+
+/// Whether what has the stamp `is` was not written since it had the stamp `was`. Its change time
+/// moves with its name.
+fn is_untouched(is: &Stamp, was: &Stamp) -> bool {
+    let of = |stamp: &Stamp| (stamp.ino, stamp.mode, stamp.size, stamp.mtime_ns);
+    of(is) == of(was)
 }
 
 fn remove_if_any(dir: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
@@ -418,7 +469,11 @@ fn set_lent(file: &File, mode: u16, given: Given) -> Result<Given, Errno> {
         Given::Whole => given,
         Given::NotTheOwner { .. } => not_the_owner(mode),
     };
-    fchmod(file, bits_of(lent(mode, given)))?;
+    let bits = lent(mode, given);
+    // Who may write it may not always set its bits.
+    if permissions(&fstat(file)?) != bits {
+        fchmod(file, bits_of(bits))?;
+    }
     Ok(given)
 }
 

@@ -146,16 +146,34 @@ impl Root {
         path: &[u8],
     ) -> Result<Option<(Stamp, Option<i64>)>, Errno> {
         let (dir, name) = split(path);
-        let held = self.open_dir(dir).and_then(|dir| Own::anybodys(&dir, name));
-        match held {
-            Ok(held) => Ok(Some((held.stamp, held.hold.made_ns()))),
+        match self.open_dir(dir) {
+            Ok(dir) => stamp_and_birth_at(&dir, name),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
             Err(errno) => Err(errno),
         }
     }
 
+    /// Whether the clock of this machine stamps what is below the root, rather than that of a
+    /// server.
+    pub(in crate::checkpoint) fn has_our_clock(&self) -> bool {
+        !crate::platform::files::is_remote(&self.fd)
+    }
+
     fn duplicate(&self) -> Result<OwnedFd, Errno> {
         openat(&self.fd, c".", DIR_FLAGS, Mode::empty())
+    }
+}
+
+/// The stamp of `name` in `dir` and its birth time, in nanoseconds since 1970, if the file system
+/// has it; `None` if there is no such file.
+pub(in crate::checkpoint) fn stamp_and_birth_at(
+    dir: &OwnedFd,
+    name: &[u8],
+) -> Result<Option<(Stamp, Option<i64>)>, Errno> {
+    match Own::anybodys(dir, name) {
+        Ok(held) => Ok(Some((held.stamp, held.hold.made_ns()))),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Err(errno) => Err(errno),
     }
 }
 

@@ -75,6 +75,9 @@ pub(in crate::checkpoint) struct Scan {
     pub(in crate::checkpoint) ignore_files: Vec<Arc<RuleFile>>,
     /// Repositories inside the tree that are not ignored, by their directories.
     pub(in crate::checkpoint) nested: BTreeSet<RelPath>,
+    /// Git directories that have other names than `.git`: bare repositories, and such as a `.git`
+    /// leads to.
+    pub(in crate::checkpoint) git_dirs: BTreeSet<RelPath>,
     /// What a restore that was killed left.
     pub(in crate::checkpoint) temps: Vec<RelPath>,
     /// What stays open while this is held.
@@ -231,6 +234,10 @@ impl<'a> Walker<'a> {
         let above = dir.above.as_deref();
         let fd = scanner.root.open_dir_to_list(above, &dir.path)?;
         let names = names_in(&fd)?;
+        if self.is_git_dir(dir, &names) {
+            self.scan.git_dirs.insert(Arc::clone(&dir.path));
+            return Ok(());
+        }
         let mut chain = scanner.rules.chain(&dir.chain, &dir.path);
         let has_git = names.iter().any(|name| *name.name == *b".git");
         let is_repository = has_git || names.iter().any(|name| is_git_elsewise(&fd, &name.name));
@@ -267,6 +274,14 @@ impl<'a> Walker<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a directory is a git directory, whatever its name, and as git knows one. One whose
+    /// files git tracks is a part of the project.
+    fn is_git_dir(&self, dir: &Todo, names: &[Name]) -> bool {
+        let has = |wanted: &[u8]| names.iter().any(|name| *name.name == *wanted);
+        let is_one = has(b"HEAD") && has(b"objects") && has(b"refs");
+        is_one && !self.scanner.tracked.has_below(&dir.path)
     }
 
     /// The ignore file of the directory `fd`: what is no file, or cannot be read, ignores nothing.
@@ -401,6 +416,9 @@ impl<'a> Walker<'a> {
         if kind == Kind::Opaque(Why::Mount) && self.scanner.mounts.is_gone(&path) {
             self.scan.watch.note_unmounted(Arc::clone(&path));
         }
+        if kind == Kind::Dir && !is_covered && !dir.is_ignored {
+            self.scan.watch.note_open_dir(Arc::clone(&path), &stamp);
+        }
         if kind == Kind::Dir {
             todo.push(Todo {
                 path: Arc::clone(&path),
@@ -421,6 +439,9 @@ impl<'a> Walker<'a> {
             if kind == Kind::File && stamp.links > 1 {
                 self.note_shared(listing.fd, &path);
             }
+            if kind == Kind::Link {
+                self.note_outside(&path);
+            }
             self.scan.found.push(Found { path, stamp, kind });
         } else if kind != Kind::Dir && kind != Kind::Opaque(Why::Written) {
             self.watch(path, &stamp);
@@ -434,6 +455,23 @@ impl<'a> Walker<'a> {
             .and_then(|own| own.inode())
         {
             self.scan.watch.note_shared(Arc::clone(path), inode);
+        }
+    }
+
+    /// Notes the file outside the tree that a covered link leads to.
+    fn note_outside(&mut self, path: &RelPath) {
+        let root = self.scanner.root.path();
+        let Ok(real) = root.join(to_os(path)).canonicalize() else {
+            return;
+        };
+        if real.starts_with(root) {
+            return;
+        }
+        if let Ok(stat) = rustix::fs::stat(&real)
+            && FileType::from_raw_mode(stat.st_mode).is_file()
+        {
+            let stamp = Stamp::of(&stat);
+            self.scan.watch.note_outside(Arc::clone(path), &stamp);
         }
     }
 
@@ -511,6 +549,7 @@ impl<'a> Walker<'a> {
         self.scan.watch.merge(other.scan.watch);
         self.scan.ignore_files.extend(other.scan.ignore_files);
         self.scan.nested.extend(other.scan.nested);
+        self.scan.git_dirs.extend(other.scan.git_dirs);
         self.scan.temps.extend(other.scan.temps);
         self.ignored_dirs.extend(other.ignored_dirs);
         self.unreadable.extend(other.unreadable);

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use crate::checkpoint::past::Uncopied;
 use crate::checkpoint::repository::user_git::{Head, common_dir};
 use crate::checkpoint::tree::manifest::{Identity, Manifest, Node, Why};
 use crate::checkpoint::tree::path::{RelPath, display_path, split};
@@ -26,6 +27,9 @@ const GIT_NAMES_MAX: usize = 20_000;
 
 /// Small files of the git directory are compared by content up to this size, others by stamp.
 const GIT_CONTENT_BYTES_MAX: u64 = 64 * 1024;
+
+/// Links out of the tree that are looked behind: far more than projects have.
+const LINKS_MAX: usize = 1_000;
 
 /// Ignored directories that tools fill and can fill again; their contents are not watched.
 const BUILD_DIRS: [&[u8]; 32] = [
@@ -84,9 +88,13 @@ pub(in crate::checkpoint) struct Watch {
     ignored: BTreeMap<RelPath, Seen>,
     /// Ignored directories whose contents are not watched, by inode.
     closed_dirs: BTreeMap<RelPath, u64>,
+    /// Ignored directories in covered ones whose contents are watched, by inode.
+    open_dirs: BTreeMap<RelPath, u64>,
     /// Creation times of directories that are watched as such, where the file system records them:
     /// the inode of a removed one is used again.
     made: BTreeMap<RelPath, i64>,
+    /// What covered links lead to outside the tree.
+    outside: BTreeMap<RelPath, Seen>,
     git: BTreeMap<Vec<u8>, u128>,
     /// Places of mounts that are gone.
     unmounted: BTreeSet<RelPath>,
@@ -138,47 +146,6 @@ impl Watch {
         secrets.map(|(path, seen)| (path, identity(seen)))
     }
 
-    /// Every path of the tree that was seen, ignored files and closed directories.
-    pub(in crate::checkpoint) fn seen_paths(&self) -> impl Iterator<Item = &RelPath> {
-        self.ignored.keys().chain(self.closed_dirs.keys())
-    }
-
-    /// Whether that path was seen.
-    pub(in crate::checkpoint) fn has_seen(&self, path: &[u8]) -> bool {
-        self.ignored.contains_key(path) || self.closed_dirs.contains_key(path)
-    }
-
-    /// The inode that was seen at a path.
-    pub(in crate::checkpoint) fn inode(&self, path: &[u8]) -> Option<u64> {
-        let file = self.ignored.get(path).map(|(.., ino)| *ino);
-        file.or(self.closed_dirs.get(path).copied())
-    }
-
-    /// Whether the item with `stamp`, made at that time, is the one seen at `path`, wherever it is
-    /// by now.
-    pub(in crate::checkpoint) fn is_still(
-        &self,
-        path: &[u8],
-        stamp: &Stamp,
-        made_ns: Option<i64>,
-    ) -> bool {
-        let known = self.made.get(path).copied();
-        if known
-            .zip(made_ns)
-            .is_some_and(|(known, made)| known != made)
-        {
-            return false;
-        }
-        match self.ignored.get(path) {
-            Some((mode, size, mtime_ns, ino)) => {
-                let is_identity = (*size, *mtime_ns) == (0, 0);
-                let is_same = is_identity || (stamp.size, stamp.mtime_ns) == (*size, *mtime_ns);
-                stamp.mode == *mode && stamp.ino == *ino && is_same
-            }
-            None => self.closed_dirs.get(path) == Some(&stamp.ino),
-        }
-    }
-
     /// The ignored files that are what they were but for their permission bits, which are to be as
     /// they were `then`. Nothing of git's.
     pub(in crate::checkpoint) fn bits_since<'w>(
@@ -200,11 +167,6 @@ impl Watch {
         })
     }
 
-    /// Whether it is known when the directory that was seen at `path` was made.
-    pub(in crate::checkpoint) fn knows_when_made(&self, path: &[u8]) -> bool {
-        self.made.contains_key(path)
-    }
-
     /// Whether everything that is watched was seen.
     pub(in crate::checkpoint) fn is_whole(&self) -> bool {
         !self.is_partial && !self.is_git_partial
@@ -214,10 +176,20 @@ impl Watch {
     pub(in crate::checkpoint) fn merge(&mut self, mut other: Self) {
         self.ignored.append(&mut other.ignored);
         self.closed_dirs.append(&mut other.closed_dirs);
+        self.open_dirs.append(&mut other.open_dirs);
         self.made.append(&mut other.made);
+        self.outside.append(&mut other.outside);
         self.unmounted.append(&mut other.unmounted);
         self.shared.append(&mut other.shared);
         self.is_partial |= other.is_partial;
+    }
+
+    /// Notes the file outside the tree that the covered link at `path` leads to: a tool that is told
+    /// to work on the tree may write into it.
+    pub(in crate::checkpoint) fn note_outside(&mut self, path: RelPath, stamp: &Stamp) {
+        if self.outside.len() < LINKS_MAX {
+            self.outside.insert(path, seen(stamp));
+        }
     }
 
     /// Notes a place of a mount that is gone.
@@ -238,6 +210,28 @@ impl Watch {
     /// Notes an ignored directory whose contents are not watched: only that it is there.
     pub(in crate::checkpoint) fn note_closed_dir(&mut self, path: RelPath, stamp: &Stamp) {
         self.closed_dirs.insert(path, stamp.ino);
+    }
+
+    /// Notes an ignored directory whose contents are watched.
+    pub(in crate::checkpoint) fn note_open_dir(&mut self, path: RelPath, stamp: &Stamp) {
+        self.open_dirs.insert(path, stamp.ino);
+    }
+
+    /// The items that were seen, ignored files and directories.
+    pub(in crate::checkpoint) fn uncopied(&self) -> impl Iterator<Item = (RelPath, Uncopied)> {
+        let made_ns = |path: &RelPath| self.made.get(path).copied();
+        let files = self.ignored.iter().map(move |(path, seen)| {
+            let (mode, size, mtime_ns, ino) = *seen;
+            let file = Some((mode, size, mtime_ns));
+            let made_ns = made_ns(path);
+            (path.clone(), Uncopied { ino, file, made_ns })
+        });
+        let dirs = self.closed_dirs.iter().chain(&self.open_dirs);
+        let dirs = dirs.map(move |(path, ino)| {
+            let (ino, file, made_ns) = (*ino, None, made_ns(path));
+            (path.clone(), Uncopied { ino, file, made_ns })
+        });
+        files.chain(dirs)
     }
 
     /// Notes when the directory at `path`, which is watched as such, was made.
@@ -378,6 +372,9 @@ impl Uncovered {
 /// Why a place is not covered at which another file system was when the session began.
 pub(in crate::checkpoint) const MOUNT_GONE: &str = "nothing is mounted there any more";
 
+/// Why a file is not covered to which a link of the tree leads.
+const LEADS_OUT: &str = "a link that leads out of the tree";
+
 /// Why a path of this kind is not covered, in words.
 pub(in crate::checkpoint) fn reason(why: Why) -> &'static str {
     match why {
@@ -421,6 +418,8 @@ pub(in crate::checkpoint) fn uncovered_changes(
     let covered = |path: &RelPath| after.0.get(path).is_some();
     let gone = gone.filter(|(path, _)| !covered(path));
     found.extend(gone.map(|(path, _)| Uncovered::new(path, "ignored")));
+    let outside = changed_keys(&before.1.outside, &after.1.outside, false);
+    found.extend(outside.map(|path| Uncovered::new(path, LEADS_OUT)));
     let is_whole = !before.1.is_git_partial && !after.1.is_git_partial;
     let git = changed_keys(&before.1.git, &after.1.git, is_whole);
     found.extend(git.map(|path| Uncovered::new(path, "git's own")));

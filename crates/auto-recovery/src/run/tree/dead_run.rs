@@ -221,7 +221,8 @@ fn conclude(run: &Run, unfinished: Unfinished, reason: &str, is_put_back: bool) 
 
 fn open_store(run: &Run, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
     let request = &run.runner.request;
-    let options = checkpoint_options(&request.state.store_paths, workspace);
+    let search_path = request.command.search_path.as_deref();
+    let options = checkpoint_options(&request.state.store_paths, workspace, search_path);
     CheckpointStore::open(
         &request.state.dir,
         workspace,

@@ -83,7 +83,11 @@ impl GuardedTree {
         };
         let options = CheckpointOptions {
             protect,
-            ..checkpoint_options(&request.state.store_paths, claim.workspace())
+            ..checkpoint_options(
+                &request.state.store_paths,
+                claim.workspace(),
+                request.command.search_path.as_deref(),
+            )
         };
         let (state_dir, workspace) = (&request.state.dir, claim.workspace());
         let host = run.runner.host.clone();

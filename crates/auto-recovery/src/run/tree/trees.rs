@@ -442,7 +442,7 @@ impl Place {
     }
 
     pub(super) fn open(&self, workspace: &Workspace) -> Result<Arc<CheckpointStore>> {
-        let options = checkpoint_options(&self.store_paths, workspace);
+        let options = checkpoint_options(&self.store_paths, workspace, None);
         CheckpointStore::open(&self.state_dir, workspace, options, self.host.clone())
     }
 

@@ -115,3 +115,39 @@ fn as_nobody(program: &Path, name: &str, dir: &Path) -> Command {
         .stderr(Stdio::piped());
     command
 }
+
+/// A program that appends to a file which it keeps open.
+pub(crate) struct Writer {
+    child: Child,
+    path: PathBuf,
+}
+
+/// A program that has the file at `path` open for writing.
+#[expect(clippy::disallowed_methods, reason = "a server that is none of ours")]
+pub(crate) fn writer_of(path: &Path) -> Writer {
+    let file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+    let mut cat = Command::new("cat");
+    let cat = cat.stdin(Stdio::piped()).stdout(file);
+    Writer {
+        child: cat.spawn().unwrap(),
+        path: path.to_owned(),
+    }
+}
+
+impl Writer {
+    /// Has it write `text`, and waits until it has.
+    pub(crate) fn write(&mut self, text: &str) {
+        use std::io::Write as _;
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
+        while !std::fs::read_to_string(&self.path).unwrap().ends_with(text) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// Ends it.
+    pub(crate) fn end(mut self) {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success());
+    }
+}

@@ -10,6 +10,7 @@ mod ignoring;
 mod kill;
 mod lock;
 mod names;
+mod only_copies;
 mod owners;
 mod property;
 mod repositories;
