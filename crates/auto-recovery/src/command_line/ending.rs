@@ -1,8 +1,8 @@
 //! Which commands of a shell's text can have ended it with a failure. `black . ; pytest` fails only
 //! if the last one does, `black . || true; pytest` too, `black . && pytest` if either does.
 //!
-//! It refuses to answer where only a shell could tell: loops and conditions, substitutions, the code
-//! of an earlier command that is kept for later, commands that run beside each other.
+//! It refuses to answer where only a shell could tell: loops and conditions, substitutions, the
+//! code of an earlier command that is kept for later, commands that run beside each other.
 
 use super::words::Words;
 

@@ -15,7 +15,6 @@ use super::retry_after;
 use super::rule::{Rule, Sign};
 use super::rules::{Prepared, Rules};
 use super::scan::Scanned;
-use super::settled::SETTLED_MAX;
 use super::text::Text;
 use super::tools::Tools;
 use super::whose::is_packages;
@@ -31,6 +30,9 @@ const REASON_LINES_ABOVE: usize = 10;
 
 /// Lines below a headline that are searched for its reason.
 const REASON_LINES_BELOW: usize = 12;
+
+/// Reports of one command that were let pass.
+const SETTLED_MAX: usize = 8;
 
 /// What stands for a rule where none knows the failure.
 pub const NO_RULE: &str = "none";

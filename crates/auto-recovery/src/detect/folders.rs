@@ -1,12 +1,12 @@
 //! The folder in which the tool ran that reported a failure: a file that it named is meant from
-//! there. Read from the command line and from what task runners say; whether a folder or the file is
-//! there is the caller's to find out. Refuses to guess: what nothing tells is not named.
+//! there. Read from the command line and from what task runners say; whether a folder or the file
+//! is there is the caller's to find out. Refuses to guess: what nothing tells is not named.
 
 use super::tools::Tools;
 use crate::command_line::{Announced, Announcements, Place, Words, option};
 use crate::failure::Failure;
 
-/// Options of tools, and of what starts them, that name the folder to go into.
+/// Options of tools and their starters that name the folder to go into.
 const INTO: &[&str] = &["--directory", "--dir", "--cwd", "--prefix", "-C"];
 
 /// Options that name a file in the folder.

@@ -59,7 +59,7 @@ const RUNNERS_CODES: &[i32] = &[1, 2, 3, 101, 123, 124, 255];
 /// Types by which rules call what a check finds, if the check gave no name of its own.
 const CHECKS_TYPES: &[&str] = &["clippy", "formatting", "lint", "type-error"];
 
-/// Programs that run several things whatever fails, each of which can be why they fail.
+/// Programs that run several things whatever fails, and fail if one does.
 const GATHERERS: &[&str] = &[
     "act",
     "bazel",
@@ -86,9 +86,6 @@ const GATHERERS: &[&str] = &[
 
 /// Options with which `make` is one of them.
 const GATHERING: &[&str] = &["-k", "-j", "--keep-going", "--jobs", "-i"];
-
-/// A command tells only this many reports that were let pass.
-pub(super) const SETTLED_MAX: usize = 8;
 
 /// Lines below a check's last finding that may still be its own: what it quotes, and its count.
 const REPORT_LINES_MAX: usize = 60;

@@ -175,7 +175,7 @@ impl Recipe {
         }
         // Of the same command in several folders, that one failed which ran where the file is.
         let is_there = |one: &Candidate<'_>| one.place.as_folder().as_deref() == heard.folder();
-        if found.iter().any(is_there) {
+        if heard.folder().is_some() && found.iter().any(is_there) {
             found.retain(is_there);
         }
         match found.is_empty() {

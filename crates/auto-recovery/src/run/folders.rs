@@ -5,17 +5,16 @@
 //! was, or where there is no such file.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::detect::places_of;
 use crate::escape::strip_escapes;
 use crate::failure::Failure;
+use crate::files::{Links, read_small};
 use crate::run::planning::Machine;
 use crate::run::request::RunRequest;
 
-/// Bytes of a file in which the line is looked for that a tool pointed at.
+/// Bytes of a file in which a line is looked for: larger sources are generated.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Output that is searched for announced commands and quoted lines.
@@ -75,9 +74,10 @@ fn shows(path: &Path, failure: &Failure, output: &str) -> bool {
 
 /// Line `number` of the file, from 1.
 fn line_of(path: &Path, number: u64) -> Option<String> {
-    let lines = BufReader::new(File::open(path).ok()?.take(FILE_BYTES_MAX)).lines();
-    let skipped = usize::try_from(number).ok()?.checked_sub(1)?;
-    lines.map_while(Result::ok).nth(skipped)
+    let text = read_small(path, Links::Follow, FILE_BYTES_MAX).ok()?;
+    let at = usize::try_from(number).ok()?.checked_sub(1)?;
+    let text = String::from_utf8_lossy(&text);
+    text.lines().nth(at).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! What recipes need to know of the machine that a run is on.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
 use crate::command_line::{Place, Words, without_dots};
+use crate::files::{Links, read_small};
 use crate::run::planning::Machine;
 use crate::run::request::RunRequest;
 
@@ -88,25 +87,24 @@ const GOING: [&str; 7] = [
     "--directory",
     "-execdir",
 ];
-/// Bytes of a script that are looked at.
+/// Bytes of a script that is looked at.
 const SCRIPT_BYTES_MAX: u64 = 64 * 1024;
 /// Entries of a workspace that are looked at for a file of the same name.
 const ENTRIES_MAX: usize = 20_000;
-/// Folders of packages and of what was built.
+/// Folders of packages, of git and of builds.
 const NOT_OURS: [&str; 6] = [".git", "node_modules", "target", ".venv", "venv", "vendor"];
 
-/// Whether the command is a script that goes from folder to folder, and need not say so: what a tool
-/// names there may be meant from any of them.
+/// Whether the command is a script that goes from folder to folder, and need not say so: a file
+/// that a tool names there may be meant from any of them.
 fn may_go_elsewhere(request: &RunRequest) -> bool {
     let cwd = &request.command.cwd;
     let readings = Words::readings(&request.words());
     let words = readings.iter().flat_map(|one| one.tool.iter().take(2));
     let mut scripts = words.filter(|word| !word.starts_with('-'));
     scripts.any(|word| {
-        let file = File::open(cwd.join(word)).ok();
-        let mut text = Vec::new();
-        let read = file.map(|file| file.take(SCRIPT_BYTES_MAX).read_to_end(&mut text));
-        let is_script = matches!(read, Some(Ok(_))) && text.starts_with(b"#!");
+        let text = read_small(&cwd.join(word), Links::Follow, SCRIPT_BYTES_MAX);
+        let text = text.unwrap_or_default();
+        let is_script = text.starts_with(b"#!");
         is_script
             && GOING
                 .iter()
@@ -114,8 +112,8 @@ fn may_go_elsewhere(request: &RunRequest) -> bool {
     })
 }
 
-/// Whether the workspace has a file other than `own` that is called `file` from its folder. One that
-/// is too large to be looked at may have.
+/// Whether the workspace has a file other than `own` that is called `file` from its folder. One
+/// that is too large to be looked at may have.
 fn has_namesake(top: &Path, own: &Path, file: &str) -> bool {
     let (mut folders, mut entries) = (vec![top.to_owned()], 0);
     let own = own.canonicalize().unwrap_or_else(|_| own.to_owned());
