@@ -16,6 +16,10 @@ use crate::failure_kind::failure_kind;
 /// Anything else that the caller knows about a failure or a recovery, by name.
 pub type Context = BTreeMap<String, Value>;
 
+/// Name in a failure's context: the folder that its tool ran in, and named the file from, where
+/// that is not the command's own.
+const FOLDER: &str = "folder";
+
 /// One failure, with the fields of the specification's `Error` in their order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
@@ -70,6 +74,38 @@ impl Failure {
         match (&self.file_path, &other.file_path) {
             (Some(here), Some(there)) => here != there && self.is_same_as(other),
             _ => false,
+        }
+    }
+
+    /// Joins the file to `folder`, in which the tool ran that named it.
+    pub(crate) fn join_to(&mut self, folder: &str) {
+        if let Some(file) = &mut self.file_path {
+            *file = format!("{folder}/{}", file.strip_prefix("./").unwrap_or(file));
+            self.context.insert(FOLDER.to_owned(), folder.into());
+        }
+    }
+
+    /// The folder in which the tool ran, seen from where the command did, if it is another.
+    pub(crate) fn folder(&self) -> Option<&str> {
+        self.context.get(FOLDER)?.as_str()
+    }
+
+    /// The file as the tool named it, but for `./` before it.
+    pub(crate) fn file_as_named(&self) -> Option<&str> {
+        let file = self.file_path.as_deref()?;
+        let named = self.folder().and_then(|folder| file.strip_prefix(folder));
+        Some(
+            named
+                .and_then(|named| named.strip_prefix('/'))
+                .unwrap_or(file),
+        )
+    }
+
+    /// The failure as the tool reported it.
+    pub(crate) fn as_named(&self) -> Self {
+        Self {
+            file_path: self.file_as_named().map(str::to_owned),
+            ..self.clone()
         }
     }
 

@@ -157,11 +157,19 @@ impl Announcements {
         home(argv).is_some()
     }
 
-    /// The programs that were run, the last first.
-    pub(crate) fn programs(&self) -> Vec<String> {
-        let commands = self.commands.iter().rev();
-        let readings = commands.flat_map(|one| Words::readings(&one.argv));
-        readings.map(|one| one.program().to_owned()).collect()
+    /// The same of a command that may be anything: those that a shell traced, for whoever prints a
+    /// line otherwise need not have run it.
+    pub(crate) fn traced(argv: &[String], output: &str) -> Self {
+        let traced = output.lines().filter(|line| line.starts_with('+'));
+        let traced: Vec<&str> = traced
+            .filter(|line| marked_command(line).is_some())
+            .collect();
+        Self::of(argv, &traced.join("\n"))
+    }
+
+    /// The commands that were run, the last first.
+    pub(crate) fn last_first(self) -> impl Iterator<Item = Vec<String>> {
+        self.commands.into_iter().rev().map(|one| one.argv)
     }
 
     /// The commands, those nearest above `line` first, then those below.
@@ -392,7 +400,7 @@ fn home(argv: &[String]) -> Option<(Place, Option<Packages>)> {
 }
 
 /// The value of the first of `options` in `words`, in any spelling.
-fn option(words: &[String], options: &[&str]) -> Option<String> {
+pub(crate) fn option(words: &[String], options: &[&str]) -> Option<String> {
     words.iter().enumerate().find_map(|(at, word)| {
         options.iter().find_map(|option| {
             let rest = word.strip_prefix(option)?;

@@ -4,6 +4,7 @@
 
 mod announced;
 mod carrier;
+mod ending;
 mod hearsay;
 mod name;
 mod place;
@@ -11,7 +12,8 @@ mod shell;
 mod words;
 mod wrapper;
 
-pub(crate) use announced::{Announced, Announcements, Packages};
+pub(crate) use announced::{Announced, Announcements, Packages, option};
+pub(crate) use ending::Ending;
 pub(crate) use name::base_name;
 pub use place::Place;
 pub(crate) use place::without_dots;

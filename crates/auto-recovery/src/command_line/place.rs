@@ -59,7 +59,7 @@ impl Place {
     }
 
     /// The one folder that it leads into, if that is all.
-    pub(super) fn as_folder(&self) -> Option<String> {
+    pub(crate) fn as_folder(&self) -> Option<String> {
         match &self.0[..] {
             [] => None,
             steps => steps

@@ -62,6 +62,11 @@ impl Words {
         self.tool.first().map_or("", |program| base_name(program))
     }
 
+    /// How many wrappers stand around it.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
     fn read(mut self, found: &mut Vec<Self>) {
         if self.tool.is_empty() || self.depth > DEPTH_MAX || found.len() == READINGS_MAX {
             return;
@@ -102,6 +107,13 @@ impl Words {
             _ => made.place = made.place.then(&command.place),
         }
         made
+    }
+
+    /// The options and the text, if this is a shell that is given one.
+    pub(crate) fn shell_with_text(&self) -> Option<(&[String], String)> {
+        let text = self.shell_text()?;
+        let at = self.tool.iter().position(|word| *word == text)?;
+        Some((&self.tool[1..at], text))
     }
 
     /// The text, if this is a shell that is given one.

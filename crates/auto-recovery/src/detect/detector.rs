@@ -31,6 +31,9 @@ const REASON_LINES_ABOVE: usize = 10;
 /// Lines below a headline that are searched for its reason.
 const REASON_LINES_BELOW: usize = 12;
 
+/// Reports of one command that were let pass.
+const SETTLED_MAX: usize = 8;
+
 /// What stands for a rule where none knows the failure.
 pub const NO_RULE: &str = "none";
 
@@ -92,17 +95,15 @@ fn decide(observation: &Observation<'_>, rules: &Rules) -> Explained {
     let tools = Tools::of(observation.argv);
     let streams =
         [observation.stderr, observation.stdout].map(|stream| rules.literals.scan(stream));
-    let case = Case {
+    let mut case = Case {
         observation,
         tools: &tools,
         streams: &streams,
         announced: OnceCell::new(),
+        ending: OnceCell::new(),
+        settled: [0; 2],
     };
-    let answer = rules
-        .ordered
-        .iter()
-        .filter(|prepared| prepared.rule.beats.is_empty())
-        .find_map(|prepared| case.ask(prepared, None));
+    let answer = case.first_that_ended_it(rules);
     let by_words = match &answer {
         Some(answer) if !answer.says_little => None,
         _ => case.judge_by_words(),
@@ -124,28 +125,47 @@ fn decide(observation: &Observation<'_>, rules: &Rules) -> Explained {
 }
 
 /// One observation, as the rules see it. Standard error comes first: tools report there.
-struct Case<'a> {
-    observation: &'a Observation<'a>,
-    tools: &'a Tools,
-    streams: &'a [Scanned<'a>; 2],
+pub(super) struct Case<'a> {
+    pub(super) observation: &'a Observation<'a>,
+    pub(super) tools: &'a Tools,
+    pub(super) streams: &'a [Scanned<'a>; 2],
     /// Programs that a task runner says it ran, the last first.
     announced: OnceCell<Vec<String>>,
+    /// Programs of a shell's text whose failure it ends with, and those whose failure it passes.
+    pub(super) ending: OnceCell<Option<[Vec<String>; 2]>>,
+    /// Where in each stream that begins which can have ended the command.
+    settled: [usize; 2],
 }
 
 /// A rule's answer, and the line it is for.
-struct Answer {
-    detection: Detection,
+pub(super) struct Answer {
+    pub(super) detection: Detection,
     sign: Sign,
-    is_users: bool,
+    pub(super) is_users: bool,
     /// Set if it says no more than that something failed.
     says_little: bool,
-    place: Option<Place>,
+    pub(super) place: Option<Place>,
     words: Vec<String>,
 }
 
 impl Case<'_> {
+    /// The first rule's answer that is not settled.
+    fn first_that_ended_it(&mut self, rules: &Rules) -> Option<Answer> {
+        for _ in 0..SETTLED_MAX {
+            let own = rules.ordered.iter();
+            let mut own = own.filter(|prepared| prepared.rule.beats.is_empty());
+            let (prepared, answer) =
+                own.find_map(|prepared| Some((prepared, self.ask(prepared, None)?)))?;
+            let Some(end) = self.end_of_settled(prepared, &answer, rules) else {
+                return Some(answer);
+            };
+            self.settled[end.stream] = end.start;
+        }
+        None
+    }
+
     /// The rule's answer, for a line within `within` if that is given.
-    fn ask(&self, prepared: &Prepared, within: Option<&Within>) -> Option<Answer> {
+    pub(super) fn ask(&self, prepared: &Prepared, within: Option<&Within>) -> Option<Answer> {
         if !self.holds(prepared) {
             return None;
         }
@@ -192,8 +212,9 @@ impl Case<'_> {
         if observation.timed_out || observation.effective_signal().is_some() {
             return None;
         }
-        let judged = words::judge(self.streams.each_ref().map(|stream| stream.text.as_ref()))?;
+        let judged = words::judge([0, 1].map(|stream| self.unsettled(stream)))?;
         let (stream, start) = judged.line;
+        let start = self.settled[stream] + start;
         let text = self.streams[stream].text.as_ref();
         let line = undecorated(line_at(text, start));
         let place = Place { stream, start };
@@ -320,7 +341,7 @@ impl Case<'_> {
             && one_of(&rule.exit, observation.exit_code)
             && one_of(&rule.signal, observation.effective_signal())
             && (rule.tools.is_empty()
-                || self.tools.any_of(&rule.tools)
+                || self.runs(rule)
                 || self.announced_of(&rule.tools).is_some())
     }
 
@@ -328,12 +349,15 @@ impl Case<'_> {
     fn announced_of(&self, wanted: &[Text]) -> Option<&str> {
         let argv = self.observation.argv;
         let announced = self.announced.get_or_init(|| {
-            if !Announcements::may_come_from(argv) {
-                return Vec::new();
-            }
+            let is_runner = Announcements::may_come_from(argv);
             let texts = self.streams.iter().map(|stream| ends(&stream.text));
-            let said = texts.map(|text| Announcements::of(argv, &text));
-            said.flat_map(|said| said.programs()).collect()
+            let said = texts.map(|text| match is_runner {
+                true => Announcements::of(argv, &text),
+                false => Announcements::traced(argv, &text),
+            });
+            let commands = said.flat_map(|said| said.last_first());
+            let tools = commands.map(|argv| Tools::of(&argv).names().to_vec());
+            tools.flat_map(|names| names.into_iter().rev()).collect()
         });
         let mut announced = announced.iter().map(String::as_str);
         announced.find(|program| wanted.iter().any(|one| one == program))
@@ -381,7 +405,7 @@ impl Case<'_> {
     }
 
     /// The lines that the rule may mean: standard error's before standard output's.
-    fn hits<'s, 'p>(
+    pub(super) fn hits<'s, 'p>(
         &'s self,
         prepared: &'p Prepared,
         pattern: &'p Regex,
@@ -403,7 +427,9 @@ impl Case<'_> {
                 }
                 starts.into_iter().map(move |start| Place { stream, start })
             });
+        let settled = self.settled;
         places
+            .filter(move |place| place.start >= settled[place.stream])
             .filter(move |place| within.as_ref().is_none_or(|within| within.has(*place)))
             .filter_map(move |place| self.hit(prepared, pattern, place))
     }
@@ -436,7 +462,7 @@ impl Case<'_> {
         let passing = hit.filter(|_| rule.category == Category::Transient);
         let error_type = found
             .error_type
-            .map(|captured| renamed(captured, &rule.names))
+            .map(|captured| renamed(captured, rule))
             .map(|name| match passing {
                 Some(hit) if name.contains(' ') || naming::is_bare(&name) => {
                     naming::precise(name, hit.line)
@@ -479,7 +505,7 @@ impl Case<'_> {
     }
 
     fn unexplained(&self) -> Detection {
-        let mut streams = self.streams.iter().map(|stream| stream.text.as_ref());
+        let mut streams = [0, 1].map(|stream| self.unsettled(stream)).into_iter();
         let place = streams.find_map(|text| {
             let last = last_filled(text)?;
             nearby::place(text, last.start, nearby::Reach::Last)
@@ -500,6 +526,12 @@ impl Case<'_> {
         }
     }
 
+    /// What is left of a stream below what is settled.
+    fn unsettled(&self, stream: usize) -> &[u8] {
+        let text = self.streams[stream].text.as_ref();
+        &text[self.settled[stream]..]
+    }
+
     fn exit_name(&self) -> String {
         match (self.observation.signal, self.observation.exit_code) {
             (Some(signal), _) => format!("signal {signal}"),
@@ -510,9 +542,9 @@ impl Case<'_> {
 
     /// The last line that is not blank, which a person reads first.
     fn last_words(&self) -> String {
-        self.streams
-            .iter()
-            .find_map(|stream| last_line(&stream.text))
+        [0, 1]
+            .into_iter()
+            .find_map(|stream| last_line(self.unsettled(stream)))
             .unwrap_or_else(|| format!("ended with {} and said nothing", self.exit_name()))
     }
 }
@@ -531,16 +563,19 @@ pub(super) fn named_at(prepared: &Prepared, text: &[u8], start: usize) -> Option
     found.take(&captures);
     let place = Place { stream: 0, start };
     found.look_around(&Hit { text, place, line }, prepared);
-    let own = found
-        .error_type
-        .map(|name| renamed(name, &prepared.rule.names));
+    let own = found.error_type.map(|name| renamed(name, &prepared.rule));
     let kind = own.or_else(|| prepared.rule.error_type.clone().map(Text::into_owned));
     Some((found.file?, kind.unwrap_or_default()))
 }
 
-fn renamed(captured: String, names: &[(Text, Text)]) -> String {
+/// The name of a type as it was captured, under `rule`.
+fn renamed(captured: String, rule: &Rule) -> String {
+    // A lint has dashes in a flag, and underscores everywhere else.
+    if matches!(rule.source.as_deref(), Some("rustc" | "clippy")) {
+        return captured.replace('-', "_");
+    }
+    let mut names = rule.names.iter();
     names
-        .iter()
         .find(|(from, _)| *from == captured)
         .map_or(captured, |(_, to)| to.clone().into_owned())
 }

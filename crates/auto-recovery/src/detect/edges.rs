@@ -97,10 +97,11 @@ fn above_announcement<'a>(line: &[u8], above: &'a [u8]) -> Option<&'a [u8]> {
 }
 
 /// Beginnings of lines that say no more than that a command ended with a code.
-const REPEATS_EXIT: [&[u8]; 9] = [
+const REPEATS_EXIT: [&[u8]; 10] = [
     b"exit status ",
     b"Process completed with exit code",
     b"make: *** [",
+    b"make: [",
     b"error Command failed with exit code ",
     b"info Visit https://yarnpkg.com/",
     b"ELIFECYCLE  Command failed with exit code ",

@@ -46,6 +46,25 @@ pub(super) struct Command<'a> {
     pub(super) tool: &'a str,
 }
 
+/// `name: not found` of `name’: not found`, which begins behind the quote that is closed there.
+fn without_stray_quote(mut message: String) -> String {
+    let name = message.find(|c: char| c == ':' || c.is_whitespace());
+    let Some(closing) = name.and_then(|end| message[..end].chars().last()) else {
+        return message;
+    };
+    let opened = match closing {
+        '’' => '‘',
+        '»' => '«',
+        '\'' | '"' => closing,
+        _ => return message,
+    };
+    let at = name.unwrap_or_default() - closing.len_utf8();
+    if !message[..at].contains(opened) {
+        message.remove(at);
+    }
+    message
+}
+
 /// The captures so far; the first capture of each name stays.
 #[derive(Default)]
 pub(super) struct Found {
@@ -92,7 +111,8 @@ impl Found {
                 .filter(|text| !text.is_empty())
         };
         self.error_type = self.error_type.take().or_else(|| text("type"));
-        self.message = self.message.take().or_else(|| text("message"));
+        let message = || text("message").map(without_stray_quote);
+        self.message = self.message.take().or_else(message);
         let file = text("file");
         let same_file = file.is_none() || self.file.is_none() || self.file == file;
         if same_file && self.line_number.is_none() {

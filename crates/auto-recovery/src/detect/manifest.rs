@@ -106,7 +106,7 @@ pub(super) fn manifest_of(tool: &str, message: &[u8]) -> Option<String> {
 const WORDS_PATTERN: &str = concat!(
     r"(?i)(?<file>\block ?-?file\b|\.lock\b|frozen|\bin sync\b|\bYN0028\b)",
     r"|solving failed|not compatible|incompatible|conflict|supported python|swift tools version",
-    r"|could(?: not|n.t) find compatible|could not be resolved|no (?:matching )?version",
+    r"|\bERESOLVE\b|could(?: not|n.t) find compatible|could not be resolved|no (?:matching )?version",
 );
 
 #[cfg(test)]

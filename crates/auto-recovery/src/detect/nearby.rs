@@ -46,6 +46,7 @@ const BUILT: &[&str] = &[
 /// the ends of a copy.
 const SERVANTS: &[&[u8]] = &[
     b"*** [",
+    b"(ignored)",
     b"[sender=",
     b"[receiver=",
     b"[generator=",

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use super::definition::Recipe;
 use super::situation::Situation;
 use crate::command_line::{Announced, Announcements, Place, Words};
-use crate::detect::files_of;
+use crate::detect::{files_of, line_of};
 use crate::escape::strip_escapes;
 use crate::failure::Failure;
 
@@ -63,9 +63,32 @@ impl<'a> Heard<'a> {
             .map(|(_, one)| one)
     }
 
+    /// Whether `argv` in `place` is what failed, whatever it would say of itself: a command that
+    /// failed cures nothing.
+    pub(super) fn has_run(&self, argv: &[String], place: &Place) -> bool {
+        // Where a folder is looked for upwards, it is most often the one it began in.
+        let is_it = |ran: &[String], at: &Place| {
+            at.as_folder() == place.as_folder() && essential(ran).eq(essential(argv))
+        };
+        let typed = self.readings.iter();
+        let mut typed = typed.map(|one| (&one.tool, &one.place));
+        let last = self.situation.failure.and_then(|_| self.announced().next());
+        is_it(self.situation.argv, &Place::default())
+            || typed.any(|(tool, at)| is_it(tool, at))
+            || last.is_some_and(|(one, _)| is_it(&one.argv, &one.place))
+    }
+
     /// Where what reported the failure ran.
     pub(super) fn place(&self) -> Place {
-        self.output().place.clone()
+        match self.folder() {
+            Some(folder) => Place::default().into_folder(folder),
+            None => self.output().place.clone(),
+        }
+    }
+
+    /// The folder in which what reported the failure is known to have run.
+    pub(super) fn folder(&self) -> Option<&str> {
+        self.situation.failure.and_then(Failure::folder)
     }
 
     /// The files in which what reported the failure found the same kind of thing, the failure's own
@@ -74,7 +97,7 @@ impl<'a> Heard<'a> {
         self.files.get_or_init(|| {
             let failure = self.situation.failure;
             let output = self.situation.output.as_bytes();
-            failure.map_or_else(Vec::new, |failure| files_of(failure, output))
+            failure.map_or_else(Vec::new, |failure| files_of(&failure.as_named(), output))
         })
     }
 
@@ -110,13 +133,26 @@ impl<'a> Heard<'a> {
     }
 }
 
-/// The number of the first line of `output` that reports `failure`, from 0.
-fn line_of(failure: &Failure, output: &str) -> Option<usize> {
-    let message = failure.message.lines().next().map(str::trim);
-    let message = message.filter(|message| !message.is_empty());
-    let file = failure.file_path.as_deref();
-    [message, file].into_iter().flatten().find_map(|text| {
-        let mut lines = output.lines();
-        lines.position(|line| line.contains(text))
+/// Options that change what is said and asked, not what is done.
+const SAYING: [&str; 9] = [
+    "--no-audit",
+    "--no-fund",
+    "--no-interaction",
+    "--no-progress",
+    "--quiet",
+    "-q",
+    "--silent",
+    "-y",
+    "--yes",
+];
+
+/// The words of a command that decide what it does.
+fn essential(argv: &[String]) -> impl Iterator<Item = &str> {
+    let words = argv.iter().map(String::as_str).enumerate();
+    let words = words.filter(|(_, word)| !SAYING.contains(word));
+    // Package managers call it so.
+    words.map(|(at, word)| match (at, word) {
+        (1, "i") => "install",
+        _ => word,
     })
 }

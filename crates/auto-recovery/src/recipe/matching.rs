@@ -68,6 +68,8 @@ const CANDIDATES_MAX: usize = 4;
 const ARGUMENTS: &str = "{args}";
 /// The same for the program of the failing one.
 const TOOL: &str = "{tool}";
+/// The same for the Python that ran the failing one.
+const PYTHON: &str = "{python}";
 /// The same for the file that the failure names.
 const FILE: &str = "{file}";
 /// Before a program in the command of a recipe: it stands in the folder that the failing one was
@@ -101,9 +103,8 @@ impl Recipe {
                 .map_or(Err(misfit), |made| made.map(|made| vec![made]))?,
         };
         // A command that mends cannot be the one that failed: nothing would be different.
-        let differs = |one: &Candidate<'_>| {
-            !one.argv.is_empty() && (one.argv != heard.situation.argv || !one.place.is_here())
-        };
+        let differs =
+            |one: &Candidate<'_>| !one.argv.is_empty() && !heard.has_run(&one.argv, &one.place);
         let found: Vec<_> = found.into_iter().filter(differs).collect();
         match found.is_empty() {
             true => Err(Misfit::Same),
@@ -126,7 +127,8 @@ impl Recipe {
         let Some(failure) = situation.failure else {
             return Ok(());
         };
-        if !self.types.is_empty() && !self.types.contains(&failure.error_type) {
+        let is_kind = |types: &[String]| types.contains(&failure.error_type);
+        if !self.types.is_empty() && !is_kind(&self.types) || is_kind(&self.except_types) {
             return Err(Misfit::Type(failure.error_type.clone()));
         }
         let is_said = |word: &String| failure.message.contains(word.as_str());
@@ -170,6 +172,11 @@ impl Recipe {
             if !reading.is_one_of_many || found.len() == CANDIDATES_MAX {
                 break;
             }
+        }
+        // Of the same command in several folders, that one failed which ran where the file is.
+        let is_there = |one: &Candidate<'_>| one.place.as_folder().as_deref() == heard.folder();
+        if heard.folder().is_some() && found.iter().any(is_there) {
+            found.retain(is_there);
         }
         match found.is_empty() {
             true => Err(misfit),
@@ -270,9 +277,11 @@ impl Recipe {
         }
         let tool = command.first().map_or("", String::as_str);
         let filled = fill(&self.run, failure).ok_or(Misfit::NoFile)?;
+        let python = interpreter(reading);
         let own = filled.into_iter().flat_map(|word| match word.as_str() {
             ARGUMENTS => arguments.clone(),
             TOOL => vec![tool.to_owned()],
+            PYTHON => vec![python.program.clone()],
             _ => match word.strip_prefix(BESIDE) {
                 Some(name) => {
                     let folder = &tool[..tool.len() - base_name(tool).len()];
@@ -286,6 +295,7 @@ impl Recipe {
         let is_tools_own = self.categories.contains(&Category::CodeQuality);
         let before = match is_tools_own || reading.is_elsewhere {
             true => &reading.before[..],
+            false if self.run.first().is_some_and(|word| word == PYTHON) => python.before,
             false => &[],
         };
         Ok(before.iter().cloned().chain(own).collect())
@@ -301,6 +311,36 @@ impl Recipe {
         };
         let runner = runner.iter().map(|word| (*word).to_owned());
         runner.chain(made).collect()
+    }
+}
+
+/// The Python that ran a command, and the words before it.
+struct Interpreter<'a> {
+    program: String,
+    before: &'a [String],
+}
+
+/// That of `reading`: its program, what is told to run a module, or what stands beside a program
+/// that is named by its folder.
+fn interpreter(reading: &Words) -> Interpreter<'_> {
+    let is_python = |word: &String| base_name(word).starts_with("python");
+    let tool = reading.tool.first().map_or("", String::as_str);
+    if base_name(tool).starts_with("python") {
+        return Interpreter {
+            program: tool.to_owned(),
+            before: &reading.before,
+        };
+    }
+    if let Some(at) = reading.before.iter().rposition(is_python) {
+        return Interpreter {
+            program: reading.before[at].clone(),
+            before: &reading.before[..at],
+        };
+    }
+    let folder = &tool[..tool.len() - base_name(tool).len()];
+    Interpreter {
+        program: format!("{folder}python3"),
+        before: &reading.before,
     }
 }
 
@@ -349,9 +389,9 @@ fn fill(template: &[String], failure: Option<&Failure>) -> Option<Vec<String>> {
         .iter()
         .map(|word| match word.as_str() {
             FILE => failure
-                .file_path
-                .clone()
-                .filter(|file| !file.starts_with('-')),
+                .file_as_named()
+                .filter(|file| !file.starts_with('-'))
+                .map(str::to_owned),
             "{name}" => quoted(&failure.message).filter(|name| is_package_name(name)),
             _ => Some(word.clone()),
         })

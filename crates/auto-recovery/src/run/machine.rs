@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::command_line::{Place, without_dots};
+use memchr::memmem;
+
+use crate::command_line::{Place, Words, without_dots};
+use crate::files::{Links, read_small};
 use crate::run::planning::Machine;
 use crate::run::request::RunRequest;
 
@@ -48,7 +51,12 @@ impl Machine for RunRequest {
         let Some(top) = top(self) else {
             return Vec::new();
         };
-        let is_own = |file: &&String| folder.join(file).is_file() && is_below(&top, file, folder);
+        let may_be_others = folder == self.command.cwd && may_go_elsewhere(self);
+        let is_own = |file: &&String| {
+            folder.join(file).is_file()
+                && is_below(&top, file, folder)
+                && !(may_be_others && has_namesake(&top, &folder.join(file), file))
+        };
         files.iter().filter(is_own).cloned().collect()
     }
 
@@ -67,6 +75,72 @@ impl Machine for RunRequest {
             Err(_) => Some(folder.display().to_string()),
         }
     }
+}
+
+/// What a script goes into another folder with.
+const GOING: [&str; 7] = [
+    "cd ",
+    "pushd ",
+    "chdir",
+    "cwd",
+    "-C ",
+    "--directory",
+    "-execdir",
+];
+/// Bytes of a script that is looked at.
+const SCRIPT_BYTES_MAX: u64 = 64 * 1024;
+/// Entries of a workspace that are looked at for a file of the same name.
+const ENTRIES_MAX: usize = 20_000;
+/// Folders of packages, of git and of builds.
+const NOT_OURS: [&str; 6] = [".git", "node_modules", "target", ".venv", "venv", "vendor"];
+
+/// Whether the command is a script that goes from folder to folder, and need not say so: a file
+/// that a tool names there may be meant from any of them.
+fn may_go_elsewhere(request: &RunRequest) -> bool {
+    let cwd = &request.command.cwd;
+    let readings = Words::readings(&request.words());
+    let words = readings.iter().flat_map(|one| one.tool.iter().take(2));
+    let mut scripts = words.filter(|word| !word.starts_with('-'));
+    scripts.any(|word| {
+        let text = read_small(&cwd.join(word), Links::Follow, SCRIPT_BYTES_MAX);
+        let text = text.unwrap_or_default();
+        let is_script = text.starts_with(b"#!");
+        is_script
+            && GOING
+                .iter()
+                .any(|going| memmem::find(&text, going.as_bytes()).is_some())
+    })
+}
+
+/// Whether the workspace has a file other than `own` that is called `file` from its folder. One
+/// that is too large to be looked at may have.
+fn has_namesake(top: &Path, own: &Path, file: &str) -> bool {
+    let (mut folders, mut entries) = (vec![top.to_owned()], 0);
+    let own = own.canonicalize().unwrap_or_else(|_| own.to_owned());
+    while let Some(folder) = folders.pop() {
+        let Ok(found) = folder.read_dir() else {
+            continue;
+        };
+        for entry in found.flatten() {
+            entries += 1;
+            if entries > ENTRIES_MAX {
+                return true;
+            }
+            let is_ours = !NOT_OURS.iter().any(|name| entry.file_name() == *name);
+            if is_ours && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                let path = entry.path();
+                if path
+                    .join(file)
+                    .canonicalize()
+                    .is_ok_and(|other| other != own)
+                {
+                    return true;
+                }
+                folders.push(path);
+            }
+        }
+    }
+    false
 }
 
 /// The workspace's own folder.
@@ -100,7 +174,29 @@ mod tests {
     use std::fs::create_dir_all;
     use std::os::unix::fs::symlink;
 
-    use super::is_below;
+    use super::{has_namesake, is_below};
+
+    #[test]
+    fn a_file_of_the_same_name_elsewhere_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        let top = root.path().canonicalize().unwrap();
+        create_dir_all(top.join("a/src")).unwrap();
+        create_dir_all(top.join("node_modules/x")).unwrap();
+        for file in ["m.py", "a/src/n.py", "node_modules/x/m.py"] {
+            std::fs::write(top.join(file), "").unwrap();
+        }
+        let check = |file: &str, expected: bool| {
+            assert_eq!(
+                has_namesake(&top, &top.join(file), file),
+                expected,
+                "{file}"
+            );
+        };
+        check("m.py", false);
+        std::fs::write(top.join("a/m.py"), "").unwrap();
+        check("m.py", true);
+        check("a/src/n.py", false);
+    }
 
     #[test]
     fn what_is_behind_a_link_that_leads_out_is_not_within() {

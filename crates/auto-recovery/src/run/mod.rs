@@ -73,6 +73,7 @@ mod concluding;
 mod discreet;
 mod event;
 mod flow;
+mod folders;
 mod helpers;
 mod last_line;
 mod learned;

@@ -23,6 +23,7 @@ use crate::process::{
 };
 use crate::redaction::Redactor;
 use crate::run::event::{Console, Role};
+use crate::run::folders;
 use crate::run::helpers::agent_call::{AgentCall, PROBE_TIME_MAX};
 use crate::run::helpers::consent::{Consent, Consented};
 use crate::run::helpers::facing::Facing;
@@ -409,6 +410,8 @@ impl Runner {
         };
         let mut detection = detect::detect(&observation, rules);
         self.shorten_path(&mut detection.failure);
+        let output = || ran.capture.interleaved();
+        folders::join(&mut detection.failure, &self.request, argv, output);
         detection
     }
 

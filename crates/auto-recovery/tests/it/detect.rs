@@ -146,6 +146,41 @@ fn what_agents_say_in_somebodys_tests_is_a_tests_failure() {
 }
 
 #[test]
+fn messages_say_what_tells_most() {
+    let check = |argv: &str, stderr: &str, expected: &str| {
+        let input = BatchInput {
+            argv: argv.split(' ').map(str::to_owned).collect(),
+            exit_code: Some(127),
+            stderr: stderr.to_owned(),
+            ..BatchInput::default()
+        };
+        assert_eq!(input.classify(Rules::builtin()).message, expected);
+    };
+    check(
+        "./run",
+        "/usr/bin/env: ‘nodejs18’: No such file or directory\n",
+        "nodejs18: No such file or directory",
+    );
+    check(
+        "timeout 9 frob",
+        "timeout: failed to run command 'frob': No such file or directory\n",
+        "frob: No such file or directory",
+    );
+    check(
+        "npm install",
+        "npm error code ERESOLVE\nnpm error ERESOLVE unable to resolve dependency tree\nnpm error\n\
+         npm error Could not resolve dependency:\n\
+         npm error peer react@\"^18.2.0\" from react-dom@18.2.0\n",
+        "peer react@\"^18.2.0\" from react-dom@18.2.0",
+    );
+    check(
+        "cargo build",
+        "error: not this way\n --> src/main.rs:2:5\n  |\n\nerror: could not compile `p` (bin \"p\")\n",
+        "not this way",
+    );
+}
+
+#[test]
 fn real_outputs_name_type_and_place() {
     let (mut types, mut typed, mut files, mut filed, mut lines, mut lined) = (0, 0, 0, 0, 0, 0);
     for case in labelled() {

@@ -24,6 +24,7 @@ mod classify;
 mod detect;
 mod detect_input;
 mod detect_kinds;
+mod detect_settled;
 mod detect_tables;
 mod encryption;
 mod examples;

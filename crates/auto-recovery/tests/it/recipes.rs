@@ -282,3 +282,47 @@ fn a_users_recipe_that_cannot_work_is_refused_by_name() {
         assert!(error.to_string().contains(name), "{error}");
     }
 }
+
+/// What recipes would run against a dependency's failure.
+fn check_missing(command: &str, failure: (&str, &str), output: &str, expected: &[&str]) {
+    let failure = Failure::new(failure.0, "No module named 'toml'", failure.1);
+    let found = candidates(command, &failure, Category::Dependency, output);
+    assert_eq!(found, expected, "{command}");
+}
+
+#[test]
+fn packages_go_into_the_python_that_missed_them() {
+    let missing = ("ModuleNotFoundError", "python");
+    let of =
+        |python: &str| format!("pip-requirements: {python} -m pip install -r requirements.txt");
+    let check = |command: &str, python: &str| {
+        check_missing(command, missing, "", &[&of(python)]);
+    };
+    check(".venv/bin/python -c import", ".venv/bin/python");
+    check("python3.11 app.py", "python3.11");
+    check(".venv/bin/pytest -q", ".venv/bin/python3");
+    check("python -m pytest", "python");
+    check("pytest", "python3");
+    check("poetry run pytest", "poetry run python3");
+    check("poetry run python -m pytest", "poetry run python");
+    check_missing(
+        "make",
+        missing,
+        ".venv/bin/python app.py\nerror\n",
+        &[&of(".venv/bin/python")],
+    );
+}
+
+#[test]
+fn a_command_that_failed_is_no_remedy_for_itself() {
+    let missing = ("MODULE_NOT_FOUND", "npm");
+    let install = "npm-install: npm install --no-audit --no-fund";
+    for command in ["npm install", "npm i", "npm install -q", "npx npm install"] {
+        check_missing(command, missing, "", &[]);
+    }
+    check_missing("make", missing, "npm install\nnpm error code X\n", &[]);
+    check_missing("npm test", missing, "", &[install]);
+    check_missing("composer install", ("PackageNotFound", "composer"), "", &[]);
+    // What another version of Node would mend is no matter of installing.
+    check_missing("npm test", ("EBADENGINE", "npm"), "", &[]);
+}

@@ -47,8 +47,8 @@ pub(in crate::run) fn readable(bytes: &[u8], bytes_max: usize) -> String {
 /// Where `failure` shows in `output`: its message, or the place that it names.
 fn error_at(output: &[u8], failure: &Failure) -> Option<usize> {
     let message = failure.message.lines().next().unwrap_or_default().trim();
-    let place = failure.location().unwrap_or_default();
-    let file = failure.file_path.as_deref().unwrap_or_default();
+    let place = failure.as_named().location().unwrap_or_default();
+    let file = failure.file_as_named().unwrap_or_default();
     [message, &place, file]
         .into_iter()
         .filter(|needle| needle.len() >= NEEDLE_BYTES_MIN)

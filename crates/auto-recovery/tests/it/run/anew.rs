@@ -69,6 +69,57 @@ fn two_tools_in_a_row_are_cured_in_one_session() {
     assert_eq!(turned, ["no b"]);
 }
 
+/// A linter of the folder in which it runs, which calls its file what it is called there.
+const LINT: &str = "#!/bin/sh\n[ \"$1\" = --fix ] && exec sed -i s/os/ok/ m.py\n\
+    grep -q os m.py || exit 0\necho 'm.py:1:8: F401 `os` imported but unused'\nexit 1\n";
+
+fn with_lint(files: &[(&str, &str)]) -> Project {
+    let project = Project::new(files);
+    let lint = project.root().join("lint");
+    std::fs::write(&lint, LINT).unwrap();
+    std::fs::set_permissions(&lint, PermissionsExt::from_mode(0o755)).unwrap();
+    project
+}
+
+#[test]
+fn two_packages_with_files_of_the_same_name_are_cured_one_after_the_other() {
+    let bad = "import os\n";
+    let project = with_lint(&[("m.py", bad), ("a/m.py", bad), ("b/m.py", bad)]);
+    let text = "(cd a && ../lint) && (cd b && ../lint)";
+    let mut request = project.request(&["sh", "-c", text], Policy::default());
+    request.tries.recipes = vec![Recipe {
+        name: "lint".to_owned(),
+        commands: vec!["lint".to_owned()],
+        tools: vec!["lint".to_owned()],
+        add: vec!["--fix".to_owned()],
+        ..Recipe::default()
+    }];
+    let (outcome, seen) = project.run(request);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
+    let read = ["m.py", "a/m.py", "b/m.py"].map(|file| project.read(file));
+    assert_eq!(read, [bad, "import ok\n", "import ok\n"]);
+}
+
+#[test]
+fn a_file_that_a_script_names_from_an_unknown_folder_is_not_taken_for_one_of_the_same_name() {
+    let bad = "import os\n";
+    let text = "#!/bin/sh\nfor d in a b; do (cd $d && ../lint >&2) || exit 1; done\n";
+    let project = with_lint(&[("m.py", bad), ("a/m.py", bad), ("loop", text)]);
+    let mut request = project.request(&["sh", "loop"], Policy::default());
+    request.tries.recipes = vec![Recipe {
+        name: "mend".to_owned(),
+        tools: vec!["sh".to_owned(), "loop".to_owned()],
+        on_file: ["sed", "-i", "s/os/ok/", "{file}"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..Recipe::default()
+    }];
+    let (outcome, seen) = project.run(request);
+    assert_ne!(outcome.unwrap().exit, RunExit::Code(0), "{:?}", seen.events);
+    assert_eq!(project.read("m.py"), bad);
+    assert!(project.trail().is_empty(), "{:?}", seen.events);
+}
+
 #[test]
 fn what_nothing_mends_at_the_end_takes_everything_back_and_the_last_entry_says_so() {
     let project = Project::new(&[("value", "")]);
