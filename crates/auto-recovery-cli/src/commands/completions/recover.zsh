@@ -1,7 +1,7 @@
 #compdef recover
 # Completions of recover for zsh: this file as `_recover` in a directory of $fpath.
 _recover() {
-    local -a answers others directories
+    local -a answers others options directories
     local answer
     answers=("${(@f)$(
         _CLAP_IFS=$'\n' _CLAP_COMPLETE_INDEX=$((CURRENT - 1)) RECOVER_COMPLETE=zsh \
@@ -17,12 +17,15 @@ _recover() {
     for answer in $answers; do
         if [[ ${answer%%:*} == */ && -d ${answer%%:*} ]]; then
             directories+=("$answer")
+        elif [[ $answer == -* ]]; then
+            options+=("$answer")
         else
             others+=("$answer")
         fi
     done
     (($#directories)) && _describe -V 'directories' directories -S ''
     (($#others)) && _describe -V 'values' others
+    (($#options)) && _describe -V 'options' options
 }
 if [[ $funcstack[1] == _recover ]]; then
     _recover "$@"
