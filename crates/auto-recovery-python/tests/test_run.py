@@ -175,7 +175,7 @@ def test_the_reason_of_a_refusal_is_in_the_error(own_home: Path) -> None:
     with pytest.raises(InvalidInputError, match="`--nope` is no option of `recover run`"):
         run(["touch", "ran"], options=["--nope"])
     (own_home / "recover.toml").write_text("max_atempts = 3\n")
-    with pytest.raises(InvalidInputError, match="recover.toml:1: unknown key `max_atempts`"):
+    with pytest.raises(InvalidInputError, match=r"recover\.toml:1: unknown key `max_atempts`"):
         run(["touch", "ran"])
     assert not (own_home / "ran").exists()
 

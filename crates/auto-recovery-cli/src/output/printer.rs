@@ -121,19 +121,16 @@ impl Printer {
     /// If stdout cannot be written.
     pub(crate) fn long_text(&self, text: &str) -> Result<()> {
         let rows = || rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_row);
-        let missing = self.pager.as_ref().and_then(Pager::missing);
         match (&self.pager, self.columns) {
-            _ if missing.is_some() => {
+            (Some(pager), Some(columns)) if rows_of(text, columns) >= rows().into() => {
+                let missing = pager.missing();
                 // Without `less` everybody is used to see all at once.
                 if let Some(name) = missing.filter(|name| *name != "less") {
                     self.warn(format_args!(
                         "there is no program `{name}`, which PAGER names: this is shown without it"
                     ));
                 }
-                self.text(text)
-            }
-            (Some(pager), Some(columns)) if rows_of(text, columns) >= rows().into() => {
-                match pager.show(text) {
+                match missing.is_none() && pager.show(text) {
                     true => Ok(()),
                     false => self.text(text),
                 }
