@@ -1,7 +1,8 @@
 //! What every command may use: settings, the store, the printer, the host.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use auto_recovery::audit::encrypting::{Encryption, OpenedStore, Opener, Unopened};
@@ -15,7 +16,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 use crate::args::GlobalArgs;
 use crate::commands::{Asked, Scope};
 use crate::lazy_store::LazyStore;
-use crate::output::{Printer, mask_with};
+use crate::output::{Printer, know_own_places, mask_with};
 use crate::settings::{Environment, Layer, Mistakes, Settings};
 use crate::store;
 use crate::unlocking::unlocking;
@@ -46,9 +47,10 @@ impl Context {
         printer: Printer,
         mistakes: Mistakes,
     ) -> Result<Self> {
-        let cwd = std::env::current_dir()
-            .map_err(|error| Error::io("find the current directory", Path::new("."), error))?;
-        let settings = Settings::resolve(global, flags, environment, cwd, mistakes)?;
+        let settings =
+            Settings::resolve(global, flags, environment, current_directory()?, mistakes)?;
+        let state_dir = settings.state_dir.value.clone();
+        know_own_places(settings.store.value.paths().into_iter().chain([state_dir]));
         printer.explain(format_args!(
             "store {} ({})",
             settings.store.value, settings.store.origin
@@ -240,6 +242,17 @@ impl Context {
             _ => store::open(&self.settings, &store, self.recorder(), &self.printer),
         }
     }
+}
+
+/// The current directory, which may have been removed under whoever stands in it.
+fn current_directory() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::new(
+            ErrorKind::Io,
+            "the current directory is no more: go into one that is there",
+        ),
+        _ => Error::os("find the current directory", error),
+    })
 }
 
 /// What masks secrets, as `settings` say. Values that cannot be read are an error, unless

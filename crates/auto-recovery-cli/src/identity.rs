@@ -4,7 +4,7 @@ use auto_recovery::audit::SessionStarted;
 
 use crate::output::Escapes;
 use crate::output::escape_bytes;
-use crate::settings::Settings;
+use crate::settings::{Settings, listed_name};
 
 /// The journal's words about a session that begins in this process. `command` is the user's
 /// command, if there is one.
@@ -27,8 +27,6 @@ fn host_name() -> String {
 }
 
 fn user_name(settings: &Settings) -> String {
-    settings
-        .user
-        .clone()
-        .unwrap_or_else(|| format!("uid {}", rustix::process::geteuid().as_raw()))
+    let user = settings.user.clone().or_else(listed_name);
+    user.unwrap_or_else(|| format!("uid {}", rustix::process::geteuid().as_raw()))
 }

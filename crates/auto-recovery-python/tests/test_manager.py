@@ -386,3 +386,9 @@ def test_a_mock_that_passes_for_a_logger_is_asked_to_record(
     result = manager.attempt_recovery(error)
     assert logger.log_recovery_attempt.call_count == len(result.attempts)
     assert manager.current_session_id == "mocked"
+
+
+def test_what_is_no_error_is_refused(audit_dir: Path) -> None:
+    manager = AutoRecoveryManager(audit_dir=audit_dir)
+    with pytest.raises(InvalidInputError, match="error is a str: give an Error"):
+        manager.attempt_recovery("x")  # type: ignore[arg-type]

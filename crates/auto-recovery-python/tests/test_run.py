@@ -169,3 +169,18 @@ def test_what_is_classified_can_be_recovered(
     manager.fix_generator = lambda error: f"- {error.message}"
     found = classify("E   AssertionError: x != y", 1, command=["pytest"])
     assert manager.attempt_recovery(found.error).success
+
+
+def test_the_reason_of_a_refusal_is_in_the_error(own_home: Path) -> None:
+    with pytest.raises(InvalidInputError, match="`--nope` is no option of `recover run`"):
+        run(["touch", "ran"], options=["--nope"])
+    (own_home / "recover.toml").write_text("max_atempts = 3\n")
+    with pytest.raises(InvalidInputError, match=r"recover\.toml:1: unknown key `max_atempts`"):
+        run(["touch", "ran"])
+    assert not (own_home / "ran").exists()
+
+
+def test_a_word_that_no_program_can_be_given_is_an_error_of_ours() -> None:
+    for words, options in ((["a\0b"], []), (["true"], ["--fix", "a\0b"]), (["\udc00 \ud800"], [])):
+        with pytest.raises(RecoveryError, match="cannot be given that"):
+            run(words, options=options)

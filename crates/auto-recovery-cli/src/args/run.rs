@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
 use crate::args::{MappedExit, ReportTarget, check};
-use crate::settings::{RollbackTarget, Tier, parse_duration};
+use crate::settings::{RollbackTarget, Tier, parse_duration, parse_limit};
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -196,11 +196,11 @@ pub(crate) struct TimingArgs {
     pub(crate) no_jitter: bool,
 
     /// End the whole run after this time, with exit code 124 [default: none]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_limit)]
     pub(crate) deadline: Option<Duration>,
 
     /// End each program that is started after this time, the first run too [default: none]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = parse_limit)]
     pub(crate) attempt_timeout: Option<Duration>,
 
     /// Time between asking a program to end and killing it [default: 10s]

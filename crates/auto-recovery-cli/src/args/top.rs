@@ -186,6 +186,25 @@ pub(super) fn command_of(args: &[OsString]) -> Option<&OsStr> {
     Some(args.get(after_options(&options, args, 1))?)
 }
 
+/// The names of the commands, one below the other, that `args` are meant for; none where the first
+/// is no command.
+pub(super) fn commands_of(args: &[OsString]) -> Vec<String> {
+    let cli = Cli::command();
+    let commands = cli.get_subcommands().flat_map(clap::Command::get_arguments);
+    let options: Vec<_> = cli.get_arguments().chain(commands).collect();
+    let (mut at, mut names) = (after_options(&options, args, 1), Vec::new());
+    let mut above = &cli;
+    while let Some(name) = args.get(at).and_then(|word| word.to_str())
+        && let Some(command) = above.find_subcommand(name)
+    {
+        names.push(name.to_owned());
+        let options: Vec<_> = cli.get_arguments().chain(command.get_arguments()).collect();
+        at = after_options(&options, args, at + 1);
+        above = command;
+    }
+    names
+}
+
 /// The number of the word that begins the command to run. The first of `words` is the program's own
 /// name, and the last is being typed. None where they are for no such command.
 pub(crate) fn wrapped_command_at(words: &[OsString]) -> Option<usize> {

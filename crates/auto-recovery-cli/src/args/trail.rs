@@ -266,6 +266,10 @@ pub(crate) struct ReportArgs {
     #[arg(value_name = "SESSION", value_parser = check::session)]
     pub(crate) session: Option<String>,
 
+    /// The newest session of this workspace, which is taken anyway where none is named
+    #[arg(long, conflicts_with = "session")]
+    pub(crate) last: bool,
+
     /// Format; else what FILE ends in, else markdown (json with --json)
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(crate) format: Option<ReportFormat>,

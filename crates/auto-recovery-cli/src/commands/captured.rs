@@ -26,6 +26,10 @@ impl<'f> Source<'f> {
         let (reader, name): (Box<dyn Read>, _) = match named(file) {
             Some(path) => {
                 let file = File::open(path).map_err(|error| unopened(path, error))?;
+                if path.is_dir() {
+                    let says = format!("{} is a directory: name a file in it", path.display());
+                    return Err(Error::new(ErrorKind::InvalidInput, says));
+                }
                 (Box::new(file), Cow::Borrowed(path))
             }
             None => (

@@ -6,6 +6,7 @@ use auto_recovery::audit::{FoundSession, find_session};
 use serde::Serialize;
 
 use crate::args::CheckpointArgs;
+use crate::commands::checkpoints::short_id;
 use crate::commands::restore_named::is_of_here;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -54,7 +55,12 @@ pub(crate) fn checkpoint(context: &Context, args: CheckpointArgs) -> Result<Exit
             files: marked.files,
         })?;
     } else {
-        context.printer.text(&format!("{}\n", marked.checkpoint))?;
+        // A pipe is given all of it.
+        let id = match context.printer.is_terminal {
+            true => short_id(&marked.checkpoint),
+            false => &marked.checkpoint,
+        };
+        context.printer.text(&format!("{id}\n"))?;
         context.printer.note(format_args!(
             "marked {workspace} as good, {} · `recover run --rollback` goes back to it",
             counted(marked.files as u64, "file")

@@ -11,6 +11,8 @@ use crate::output::{Column, Table, short_age};
 
 /// Digits of an id that are shown.
 const SHORT_CHARS: usize = 10;
+/// Digits of a whole id, at least.
+const ID_CHARS_MIN: usize = 40;
 
 /// A tree to which a rollback or a restore can go.
 #[derive(Serialize)]
@@ -75,7 +77,27 @@ pub(crate) fn checkpoints(context: &Context) -> Result<Exit> {
 
 /// The id of `tree`, as it is shown.
 pub(super) fn short_checkpoint(tree: &GoodTree) -> String {
-    tree.checkpoint.chars().take(SHORT_CHARS).collect()
+    short_id(&tree.checkpoint).to_owned()
+}
+
+/// The id `checkpoint`, as it is shown.
+pub(super) fn short_id(checkpoint: &str) -> &str {
+    checkpoint.get(..SHORT_CHARS).unwrap_or(checkpoint)
+}
+
+/// `text` with the id of each checkpoint in it as it is shown.
+pub(super) fn with_short_checkpoints(text: &str) -> String {
+    let is_id = |word: &str| {
+        word.len() >= ID_CHARS_MIN && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let mut parts = text.split("checkpoint ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let end = part.find(|c: char| !c.is_ascii_alphanumeric());
+        let (word, rest) = part.split_at(end.unwrap_or(part.len()));
+        let word = if is_id(word) { short_id(word) } else { word };
+        format!("{text}checkpoint {word}{rest}")
+    })
 }
 
 /// Why `tree` is one to go back to.
@@ -84,5 +106,26 @@ pub(super) fn why(tree: &GoodTree) -> String {
         (Good::Passed { argv, .. }, _) => format!("`{}` passed", display_command(argv)),
         (Good::Marked, Some(label)) => label.clone(),
         (Good::Marked, None) => "marked as good".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_short_checkpoints;
+
+    #[test]
+    fn the_id_of_a_checkpoint_is_short_where_people_read_it() {
+        let id = "307eeff6".repeat(5);
+        let check = |text: &str, expected: &str| {
+            assert_eq!(with_short_checkpoints(&text.replace("ID", &id)), expected);
+        };
+        check(
+            "to checkpoint ID, 1 path",
+            "to checkpoint 307eeff630, 1 path",
+        );
+        check("to checkpoint ID", "to checkpoint 307eeff630");
+        check("to checkpoint green", "to checkpoint green");
+        check("no checkpoint of it", "no checkpoint of it");
+        check("blob ID", &format!("blob {id}"));
     }
 }

@@ -103,7 +103,7 @@ fn to_remove(store: &dyn AuditStore, typed: String, yes: bool) -> Result<String>
         true => Err(Error::new(
             ErrorKind::NotFound,
             format!(
-                "no session {typed}: with --yes, name {} whole",
+                "{typed} is a piece of an id, and --yes asks nobody: give the id as shown, {}",
                 short(&session)
             ),
         )),

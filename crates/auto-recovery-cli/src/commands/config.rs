@@ -32,11 +32,19 @@ pub(crate) fn config(context: &Context) -> Result<Exit> {
         let columns = [
             Column::whole("SETTING"),
             Column::flexible("VALUE", 12),
-            Column::flexible("FROM", 7),
+            Column::flexible("FROM", 20),
         ];
         let mut table = Table::new(&columns, printer.columns);
         for row in &rows {
-            table.wrapping_row([row.key.as_str(), &for_people(&row.value), &row.origin]);
+            let (mut value, mut origin) = (for_people(&row.value), row.origin.clone());
+            // A screen has no room for the same beginning in every line; a file has.
+            if printer.columns.is_some() {
+                (value, origin) = (
+                    without_home(&value, settings),
+                    origin_here(&origin, settings),
+                );
+            }
+            table.wrapping_row([row.key.as_str(), &value, &origin]);
         }
         printer.text(&table.render())?;
     }
@@ -44,6 +52,27 @@ pub(crate) fn config(context: &Context) -> Result<Exit> {
         true => Exit::USAGE,
         false => Exit::OK,
     })
+}
+
+/// `text` with `~` for the user's home directory.
+fn without_home(text: &str, settings: &Settings) -> String {
+    match settings
+        .home
+        .as_deref()
+        .filter(|home| *home != Path::new("/"))
+    {
+        Some(home) => text.replace(&format!("{}/", home.display()), "~/"),
+        None => text.to_owned(),
+    }
+}
+
+/// `origin`, a path in it from the workspace on where it is one of that.
+fn origin_here(origin: &str, settings: &Settings) -> String {
+    let root = format!("{}/", settings.workspace.display());
+    match origin.strip_prefix(&root) {
+        Some(below) => below.to_owned(),
+        None => without_home(origin, settings),
+    }
 }
 
 fn rows(settings: &Settings) -> Vec<Row> {

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use auto_recovery::audit::session_id::short;
 use auto_recovery::files::check_room;
 use auto_recovery::run::Health;
-use auto_recovery::wording::shell_word;
 use auto_recovery::{Error, Result};
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::build::VERSION;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::hints;
-use crate::output::{counted, escape_text};
+use crate::output::{counted, escape_text, session_argument};
 use crate::settings::Settings;
 
 /// Free space below which a checkpoint may not find room: the most that one may add.
@@ -123,7 +123,7 @@ fn checks(context: &Context) -> Vec<Check> {
         if let (true, Err(error)) = (health.state.is_empty(), check_room(state_dir)) {
             health.state.push(hints::chain(&error));
         }
-        checks.extend(tree(health));
+        checks.extend(tree(health, home_that_is_none(settings)));
     }
     checks.extend(files(settings));
     checks
@@ -224,8 +224,15 @@ fn space(dir: &Path, elsewhere: &str) -> Check {
     }
 }
 
+/// The home directory that is not there, where the state would be below it.
+fn home_that_is_none(settings: &Settings) -> Option<String> {
+    let home = settings.home.as_deref().filter(|home| !home.exists())?;
+    let is_below = settings.state_dir.value.starts_with(home);
+    is_below.then(|| home.display().to_string())
+}
+
 /// Whether the tree can be checkpointed, and is whole.
-fn tree(health: Health) -> Vec<Check> {
+fn tree(health: Health, no_home: Option<String>) -> Vec<Check> {
     let Health {
         state,
         git,
@@ -233,10 +240,17 @@ fn tree(health: Health) -> Vec<Check> {
         died,
     } = health;
     let is_usable = state.is_empty();
-    let state = state.into_iter().map(|says| {
-        let way = "make that a directory that you can write, or move it away, or name another \
-                   place with RECOVER_STATE_DIR";
-        Check::wrong("state", says, way)
+    let state = state.into_iter().map(|says| match &no_home {
+        Some(home) => {
+            let says = format!("{says}; HOME is {home}, which is not there");
+            let way = "set HOME right, or name another place with RECOVER_STATE_DIR";
+            Check::wrong("state", says, way)
+        }
+        None => {
+            let way = "make that a directory that you can write, or move it away, or name \
+                           another place with RECOVER_STATE_DIR";
+            Check::wrong("state", says, way)
+        }
     });
     let git = match git {
         Ok(version) if is_old(&version) => {
@@ -276,10 +290,13 @@ fn leftovers(died: Result<Option<String>>) -> Check {
         Ok(None) => Check::ok("leftovers", "no run died here".to_owned()),
         Ok(Some(session)) => Check::wrong(
             "leftovers",
-            format!("session {session} died here in the middle of an attempt"),
+            format!(
+                "session {} died here in the middle of an attempt",
+                short(&session)
+            ),
             &format!(
                 "`recover restore {}` puts the tree back, `recover checkpoint` accepts it as it is",
-                shell_word(&session)
+                session_argument(&session)
             ),
         ),
         Err(error) => Check::wrong(

@@ -181,7 +181,7 @@ fn explain_output(
         let name = &output.file;
         return Err(Error::new(
             ErrorKind::NotFound,
-            format!("no session and no file {name}; `recover sessions` lists the sessions"),
+            format!("no session and no file {name}; `recover sessions --all` lists the sessions"),
         ));
     }
     let capture = read(path)?;

@@ -13,7 +13,8 @@ use crate::commands::session::{self, Trail};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{
-    Escapes, Printer, counted, format_by_ending, session_argument, session_word, write_output,
+    Escapes, Printer, counted, format_by_ending, session_argument, session_word, tell_other_ending,
+    write_output,
 };
 
 /// Writes trails of the store out.
@@ -39,6 +40,7 @@ pub(crate) fn export(context: &Context, args: ExportArgs) -> Result<Exit> {
     let format = format
         .or(ending.transpose()?.flatten())
         .unwrap_or(ExportFormat::Json);
+    tell_other_ending(output.as_deref(), &format, by_ending, printer);
     let options = ExportOptions {
         format: library_format(format)?,
         raw_cells: raw,

@@ -135,7 +135,7 @@ pub(crate) fn plan(context: &Context, typed: &RunRequest) -> Result<Exit> {
             )?;
         }
         if plan.steps.is_empty() {
-            line("  nothing; escalates at once", 2)?;
+            line("  nothing is tried", 2)?;
         }
         for why in &plan.skipped {
             line(&format!("  not: {}", escape_text(why)), 7)?;

@@ -22,6 +22,7 @@ const ENDINGS: &str = ".html, .md, .json, .xml or .sarif";
 pub(crate) fn report(context: &Context, args: ReportArgs) -> Result<Exit> {
     let ReportArgs {
         session,
+        last: _,
         format,
         output,
         any_project,

@@ -210,7 +210,7 @@ fn newest_here(context: &Context, place: &Place) -> Result<String> {
         None => Err(Error::new(
             ErrorKind::NotFound,
             format!(
-                "no session in {}: `recover sessions` lists those of other workspaces, which are \
+                "no session in {}: `recover sessions --all` lists those of other workspaces, which are \
                  restored by their names only",
                 root.display()
             ),

@@ -88,7 +88,7 @@ pub(crate) fn asked_for(
         }
         Newest::OnlyElsewhere => format!(
             "no session of this workspace, {}, in {}; `--any-project` takes the newest of another, \
-             `recover sessions` lists them",
+             `recover sessions --all` lists them",
             workspace.display(),
             store.url()
         ),
@@ -100,6 +100,13 @@ pub(crate) fn asked_for(
 /// What is said where the store at `url` has no session.
 pub(crate) fn none_yet(url: &str) -> String {
     format!("no sessions yet in {url}; `recover run -- CMD` records one when CMD fails")
+}
+
+/// What is said where a project was named by the path of its folder.
+pub(crate) fn no_name_of_project(path: &str) -> String {
+    let name = Path::new(path).file_name();
+    let name = name.map_or("NAME".into(), |name| name.to_string_lossy());
+    format!("no project {path}: one goes by its folder's name, as in `--project {name}`")
 }
 
 /// The newest session of `store` that `scope` lets count, for a command in `workspace`.
@@ -154,7 +161,7 @@ fn newest_elsewhere(sessions: Vec<SessionSummary>, scope: Scope) -> Newest {
 /// # Errors
 /// [`ErrorKind::NotFound`] if there is none, or more than one.
 pub(crate) fn existing(store: &dyn AuditStore, typed: &str) -> Result<String> {
-    let lists = "`recover sessions` lists them";
+    let lists = "`recover sessions --all` lists them";
     existing_of(store, typed, ("session", lists))
 }
 
@@ -163,7 +170,7 @@ pub(crate) fn existing(store: &dyn AuditStore, typed: &str) -> Result<String> {
 /// # Errors
 /// As [`existing`].
 pub(crate) fn existing_or_checkpoint(store: &dyn AuditStore, typed: &str) -> Result<String> {
-    let lists = "`recover sessions` and `recover checkpoints` list them";
+    let lists = "`recover sessions --all` and `recover checkpoints` list them";
     existing_of(store, typed, ("session or checkpoint", lists))
 }
 

@@ -139,8 +139,10 @@ impl Listing {
 fn nothing_found(store: &dyn AuditStore, listing: &Listing) -> Result<String> {
     let url = store.url();
     let any = store.read_session_page(&SessionQuery::default(), None, 1)?;
+    let project = listing.query.project.as_deref().unwrap_or_default();
     Ok(match (&listing.workspace, any.sessions.is_empty()) {
         (_, true) => session::none_yet(&url),
+        _ if project.contains('/') => session::no_name_of_project(project),
         (Some(workspace), false) if listing.query.outcome.is_none() => format!(
             "no session of this workspace, {workspace}, in {url}; `recover sessions --all` lists \
              those of others"

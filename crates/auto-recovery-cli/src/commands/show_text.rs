@@ -13,6 +13,8 @@ use auto_recovery::audit::{AttemptStarted, FailureDetected};
 use auto_recovery::detect::NO_RULE;
 use auto_recovery::escape::strip_escapes;
 use auto_recovery::report::particulars;
+use auto_recovery::run::display_command;
+use auto_recovery::wording::cut;
 
 use crate::commands::evidence::Evidence;
 use crate::commands::history::{next_of, result_of, result_tone};
@@ -32,6 +34,11 @@ const NOTHING_HELPED: &str = "All recovery strategies failed";
 const NOBODY_CALLED: &str = " Human intervention required.";
 /// Bytes read from the end of an output to find them: lines of 400 bytes on average.
 const OUTPUT_BYTES_READ: u64 = 8 * 1024;
+
+/// Characters of a command that was shown whole before.
+const COMMAND_CHARS: usize = 40;
+/// Columns before a line of an output.
+const GUTTER: usize = 4;
 
 /// Columns before the value of a fact about an attempt.
 const FACT_COLUMNS: usize = 13;
@@ -74,7 +81,7 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>, now: SystemTi
         facts.add(
             "kind",
             match detected.rule == NO_RULE {
-                true => format!("{}: no rule knows it", detected.category),
+                true => format!("{} (no rule knows it)", detected.category),
                 false => format!("{} (rule {})", detected.category, detected.rule),
             },
         );
@@ -176,7 +183,10 @@ pub(crate) fn attempt(
     if diff.is_none() {
         add("files", &entry.files_modified.join(", "));
     }
-    add("result", &entry.recovery_message);
+    add(
+        "result",
+        &with_short_command(&entry.recovery_message, evidence),
+    );
     // Of a cure it says nothing more.
     if entry.next_action != "complete" {
         add("next", next_of(entry));
@@ -279,7 +289,10 @@ impl<'a> Outputs<'a> {
         let bytes = match self.kept.end(&own, OUTPUT_BYTES_READ) {
             Ok(None) => return format!("  {named} (encrypted)\n"),
             Ok(Some(bytes)) if bytes.is_empty() => return "  output: none\n".to_owned(),
-            Ok(Some(bytes)) => strip_escapes(&bytes).into_owned(),
+            Ok(Some(bytes)) => {
+                let columns = self.columns.map(|columns| usize::from(columns) - GUTTER);
+                without_codes(&bytes, columns)
+            }
             Err(error) => return format!("  {named} (cannot be read: {error})\n"),
         };
         let said = what_it_said(&bytes);
@@ -296,6 +309,47 @@ impl<'a> Outputs<'a> {
         );
         indented("output", &bytes, Keep::Last(OUTPUT_LINES_SHOWN, &all))
     }
+}
+
+/// `bytes` of an output without codes for terminals. The lines that we wrote before what a command
+/// wrote are words of its own, which keep theirs, and stand elsewhere whole: they are cut to
+/// `columns`.
+fn without_codes(bytes: &[u8], columns: Option<usize>) -> Vec<u8> {
+    let (mut clean, mut written) = (Vec::new(), Vec::new());
+    let mut begins = true;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        if begins && line.starts_with(b"$ ") {
+            clean.extend_from_slice(&strip_escapes(&written));
+            written.clear();
+            let words = escape_bytes(line.trim_ascii_end(), Escapes::Text);
+            let words = columns.map_or(words.to_string(), |columns| cut(&words, columns));
+            clean.extend_from_slice(words.as_bytes());
+            clean.push(b'\n');
+        } else {
+            written.extend_from_slice(line);
+        }
+        let line = line.trim_ascii_end();
+        begins = line.starts_with(b"[") && line.ends_with(b"]");
+    }
+    clean.extend_from_slice(&strip_escapes(&written));
+    clean
+}
+
+/// `text`, the session's command in it cut where that is long: it is shown whole above.
+fn with_short_command(text: &str, evidence: &Evidence) -> String {
+    let command = evidence
+        .session_started()
+        .and_then(|one| one.command.as_ref());
+    let Some(command) = command else {
+        return text.to_owned();
+    };
+    let ways = [shell_words(command), display_command(command)];
+    ways.iter().fold(text.to_owned(), |text, whole| {
+        match whole.chars().count() > COMMAND_CHARS {
+            true => text.replace(whole, &cut(whole, COMMAND_CHARS)),
+            false => text,
+        }
+    })
 }
 
 /// The lines of an output without those that we wrote around it, which say how long it took.
@@ -355,5 +409,25 @@ fn diff_tone(line: &str) -> Tone {
         Some(b'-') => Tone::Bad,
         Some(b'@') => Tone::Aside,
         _ => Tone::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_codes;
+
+    #[test]
+    fn the_words_of_a_command_are_cut_and_keep_their_codes() {
+        let kept = b"$ ./a \x1b[31mred\x1b[0m\n\x1b[1mbold\x1b[0m\n$ not ours, though it is long\n\
+                     [exit 1, 2 s]\n$ ./b of many words\n[exit 0, 1 s]\n";
+        let shown = String::from_utf8(without_codes(kept, Some(14))).unwrap();
+        let expected = "$ ./a \\x1b[31\u{2026}\nbold\n$ not ours, though it is long\n[exit 1, 2 s]\n\
+                        $ ./b of many\u{2026}\n[exit 0, 1 s]\n";
+        assert_eq!(shown, expected);
+        let whole = String::from_utf8(without_codes(kept, None)).unwrap();
+        assert!(
+            whole.starts_with("$ ./a \\x1b[31mred\\x1b[0m\nbold\n"),
+            "{whole}"
+        );
     }
 }

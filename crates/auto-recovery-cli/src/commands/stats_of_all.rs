@@ -28,9 +28,10 @@ pub(super) fn stats_of_all(context: &Context, args: StatsArgs) -> Result<Exit> {
     }
     if aggregates.total.sessions == 0 {
         let url = store.url();
-        printer.note(match query == AggregateQuery::default() {
-            true => session::none_yet(&url),
-            false => format!("no such session in {url}; `recover sessions` lists every one"),
+        printer.note(match (query == AggregateQuery::default(), &query.project) {
+            (true, _) => session::none_yet(&url),
+            (_, Some(path)) if path.contains('/') => session::no_name_of_project(path),
+            _ => format!("no such session in {url}; `recover sessions --all` lists every one"),
         });
         printer.damage(&damage);
         return Ok(Exit::OK);
@@ -68,9 +69,16 @@ fn query(args: StatsArgs, now: SystemTime) -> Result<AggregateQuery> {
         }
         dimensions.push(by);
     }
+    let (since_us, until_us) = (moment("since", since)?, moment("until", until)?);
+    if let (Some(since), Some(until)) = (since_us, until_us)
+        && since >= until
+    {
+        let text = "flag --since is not before --until: nothing is between them";
+        return Err(Error::new(ErrorKind::InvalidInput, text));
+    }
     Ok(AggregateQuery {
-        since_us: moment("since", since)?,
-        until_us: moment("until", until)?,
+        since_us,
+        until_us,
         project,
         host,
         by: dimensions,
@@ -109,18 +117,21 @@ fn groups(query: &AggregateQuery, aggregates: &Aggregates, width: Option<u16>) -
         Column::whole("HALF WITHIN").number().rank(6),
         Column::whole("95 % WITHIN").number().rank(7),
     ]);
-    if is_trend {
+    let changes = groups.iter().enumerate().map(|(index, group)| {
+        let before = groups[..index]
+            .iter()
+            .rfind(|before| same_but_for_time(query, before, group));
+        change(before.map(|one| &one.statistics), &group.statistics)
+    });
+    let changes: Vec<String> = changes.collect();
+    let has_change = is_trend && changes.iter().any(|change| !change.is_empty());
+    if has_change {
         columns.push(Column::whole("CHANGE").rank(2));
     }
     let mut table = Table::new(&columns, width);
-    for (index, group) in groups.iter().enumerate() {
+    for (group, change) in groups.iter().zip(changes) {
         let mut row = row(group);
-        if is_trend {
-            let before = groups[..index]
-                .iter()
-                .rfind(|before| same_but_for_time(query, before, group));
-            row.push(change(before.map(|one| &one.statistics), &group.statistics));
-        }
+        row.extend(has_change.then_some(change));
         table.row(row);
     }
     table.render()
@@ -144,11 +155,23 @@ fn row(group: &AggregateGroup) -> Vec<String> {
     let of = &group.statistics;
     let named = |value: &Option<String>| value.clone().unwrap_or_else(|| "—".to_owned());
     let time = |seconds: Option<f64>| seconds.map(human_seconds).unwrap_or_default();
+    // Of nothing there is no share.
+    let rate = |shown: String| match of.total_attempts {
+        0 => "—".to_owned(),
+        _ => shown,
+    };
     let mut row: Vec<String> = group.key.iter().map(named).collect();
     row.extend([
         of.total_attempts.to_string(),
-        format!("{} {:>5.1} %", bar(of.success_rate), of.success_rate),
-        format!("{:.0}–{:.0}", of.success_rate_low, of.success_rate_high),
+        rate(format!(
+            "{} {:>5.1} %",
+            bar(of.success_rate),
+            of.success_rate
+        )),
+        rate(format!(
+            "{:.0}–{:.0}",
+            of.success_rate_low, of.success_rate_high
+        )),
         of.sessions.to_string(),
         of.recovered_sessions.to_string(),
         time(of.duration_p50_seconds),

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::args::{CopyArgs, ImportArgs};
+use crate::commands::captured::named;
 use crate::commands::redact::kinds_counted;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -62,6 +63,10 @@ pub(crate) fn import(context: &Context, args: ImportArgs) -> Result<Exit> {
     let mut exit = Exit::OK;
     let mut imported = Vec::new();
     for file in &files {
+        let file = match named(Some(file)) {
+            Some(file) => file,
+            None => Path::new("/dev/stdin"),
+        };
         // Of several, one that cannot be opened or understood is left out; a store that fails ends
         // it.
         let report = match transfer::open(file) {

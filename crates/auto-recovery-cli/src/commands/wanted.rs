@@ -35,7 +35,7 @@ pub(super) fn session_of(
             ErrorKind::NotFound,
             format!(
                 "no session {number}; `recover show --last {number}` shows attempt {number} of the \
-                 newest session here, `recover sessions` lists the sessions"
+                 newest session here, `recover sessions --all` lists the sessions"
             ),
         ),
         _ => error,

@@ -48,6 +48,25 @@ pub(crate) fn write_output<T>(
     Ok(written.expect("`replace` succeeds only after it called the closure, which sets it"))
 }
 
+/// Says where the ending of `path` names another format than the one it is written as, which was
+/// asked for: `by_ending` names that.
+pub(crate) fn tell_other_ending<T: PartialEq>(
+    path: Option<&Path>,
+    format: &T,
+    by_ending: impl FnOnce(&str) -> Option<T>,
+    printer: &Printer,
+) {
+    let ending = path.and_then(|path| path.extension()?.to_str());
+    if let (Some(path), Some(ending)) = (path, ending)
+        && by_ending(ending).is_some_and(|named| named != *format)
+    {
+        printer.warn(format_args!(
+            "{} ends in .{ending}, and --format says something else: that is what it holds",
+            path.display()
+        ));
+    }
+}
+
 /// Refuses the name `path` of a file whose ending no format has: it would hold something else than
 /// it says. `by_ending` is the format that the ending names; a name without one says nothing.
 ///

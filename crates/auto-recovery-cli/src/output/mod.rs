@@ -23,14 +23,14 @@ pub(crate) use auto_recovery::escape::{Escapes, EscapingWriter, escape_bytes, es
 pub(crate) use auto_recovery::wording::{counted, with_short_words};
 pub(crate) use bar::bar;
 pub(crate) use facts::Facts;
-pub(crate) use file::{format_by_ending, write_output};
+pub(crate) use file::{format_by_ending, tell_other_ending, write_output};
 pub(crate) use fold::{columns, fold};
 pub(crate) use json::JsonArray;
 pub(crate) use masks::{mask_with, masked, masking_stream};
 pub(crate) use pager::Pager;
 pub(crate) use printer::{
-    Printer, Verbosity, columns_of_help, passed_on, passed_to_stdout, print_error, print_mistake,
-    stdout_error,
+    Printer, Verbosity, columns_of_help, know_own_places, passed_on, passed_to_stdout, print_error,
+    print_mistake, stdout_error,
 };
 pub(crate) use reader::{gave_up_on_readers, wait_for_readers};
 pub(crate) use shell::{session_argument, session_word, shell_words};

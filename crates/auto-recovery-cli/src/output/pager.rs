@@ -2,7 +2,9 @@
 //!
 //! Where there is none, or it cannot be started or fails, everything is printed as it is.
 
+use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -23,6 +25,8 @@ pub(crate) struct Pager {
     command: String,
     /// Whether the user says how `less` is to be.
     has_less: bool,
+    /// The directories in which it is looked for.
+    search_path: Option<OsString>,
 }
 
 impl Pager {
@@ -36,7 +40,24 @@ impl Pager {
         (!shows_as_it_is).then(|| Self {
             command: command.to_owned(),
             has_less: environment.has_less,
+            search_path: environment.search_path.clone(),
         })
+    }
+
+    /// The program of its own that the user names and that is not there; a line for a shell that
+    /// is more than words may be anything.
+    pub(crate) fn missing(&self) -> Option<&str> {
+        let name = self.command.split_whitespace().next()?;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./+".contains(c);
+        let is_there = |path: PathBuf| path.is_file();
+        let found = match name.contains('/') {
+            true => is_there(name.into()),
+            false => {
+                let path = self.search_path.as_deref()?;
+                std::env::split_paths(path).any(|dir| is_there(dir.join(name)))
+            }
+        };
+        (name.chars().all(is_plain) && !found).then_some(name)
     }
 
     /// Shows `text` and waits until the user has seen it. Returns whether it was shown.
@@ -75,6 +96,26 @@ impl Pager {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pager_that_is_not_there_is_named_and_a_line_for_a_shell_is_left_to_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("more"), "").expect("a file");
+        for (pager, missing) in [
+            ("more -s", None),
+            ("nonesuch -s", Some("nonesuch")),
+            ("/none/such", Some("/none/such")),
+            ("LESS=x nonesuch", None),
+        ] {
+            let environment = Environment {
+                pager: Some(pager.to_owned()),
+                search_path: Some(dir.path().into()),
+                ..Environment::default()
+            };
+            let pager = Pager::of(&environment).expect("a pager");
+            assert_eq!(pager.missing(), missing);
+        }
+    }
 
     #[test]
     fn a_pager_is_the_users_own_or_less_or_none() {

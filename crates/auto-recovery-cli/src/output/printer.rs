@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use auto_recovery::audit::Damage;
@@ -122,7 +123,14 @@ impl Printer {
         let rows = || rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_row);
         match (&self.pager, self.columns) {
             (Some(pager), Some(columns)) if rows_of(text, columns) >= rows().into() => {
-                match pager.show(text) {
+                let missing = pager.missing();
+                // Without `less` everybody is used to see all at once.
+                if let Some(name) = missing.filter(|name| *name != "less") {
+                    self.warn(format_args!(
+                        "there is no program `{name}`, which PAGER names: this is shown without it"
+                    ));
+                }
+                match missing.is_none() && pager.show(text) {
                     true => Ok(()),
                     false => self.text(text),
                 }
@@ -284,18 +292,42 @@ pub(crate) fn print_mistake(what: &str) {
     print_line(format_args!("error: {what}"));
 }
 
+/// Where the state and the record are, which settings can name elsewhere.
+static OWN_PLACES: OnceLock<Vec<String>> = OnceLock::new();
+
+/// Notes that `paths` are where the state and the record are.
+pub(crate) fn know_own_places(paths: impl IntoIterator<Item = PathBuf>) {
+    let shown = paths.into_iter().map(|path| path.display().to_string());
+    // A process has one context; of a second one, the places are the same.
+    OWN_PLACES.get_or_init(|| shown.collect());
+}
+
 /// What helps when the operating system says no, which knows nothing of our settings.
 fn way_out(error: &Error) -> Option<&'static str> {
-    // Where that goes is no setting of ours.
+    let said = error.chain();
+    let is_own = OWN_PLACES.get().is_some_and(|places| {
+        let mut places = places.iter();
+        places.any(|place| said.contains(place.as_str()))
+    });
+    way_out_of(error, is_own)
+}
+
+/// The same; `is_own` where the error is about the state or the record.
+fn way_out_of(error: &Error, is_own: bool) -> Option<&'static str> {
     let is_stdout = error.to_string().ends_with(STDOUT);
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<io::Error>() {
             return match error.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if is_stdout => {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if !is_own => {
                     Some("make room there")
                 }
-                _ if is_stdout => None,
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                    if !is_own && !is_stdout =>
+                {
+                    Some("make it accessible to you, or name another one")
+                }
+                _ if !is_own => None,
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(
                     "make room there, or name another place (RECOVER_STATE_DIR keeps the state, \
                      --store the record)",
@@ -402,4 +434,31 @@ fn columns_of(of: impl AsFd, wished: Option<u16>) -> u16 {
         (size.ws_col > 0).then_some(size.ws_col)
     };
     wished.or_else(terminal_columns).unwrap_or(COLUMNS_DEFAULT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_place_is_offered_only_for_what_settings_place() {
+        let check = |kind: io::ErrorKind, is_own, expected: Option<&str>| {
+            let error = Error::io("write", Path::new("/x/y"), kind.into());
+            let begin = way_out_of(&error, is_own).map(|way| way.split(',').next());
+            assert_eq!(begin.flatten(), expected, "{kind} {is_own}");
+        };
+        check(io::ErrorKind::StorageFull, true, Some("make room there"));
+        check(io::ErrorKind::StorageFull, false, Some("make room there"));
+        let accessible = Some("make it accessible to you");
+        check(io::ErrorKind::PermissionDenied, true, accessible);
+        check(io::ErrorKind::PermissionDenied, false, accessible);
+        let doctor = Some("`recover doctor` says what is wrong and how to go on");
+        check(io::ErrorKind::NotADirectory, true, doctor);
+        check(io::ErrorKind::NotADirectory, false, None);
+        let closed = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let error = Error::io("write", Path::new("/x/y"), closed());
+        assert!(!way_out_of(&error, false).unwrap().contains("--store"));
+        assert!(way_out_of(&error, true).unwrap().contains("--store"));
+        assert_eq!(way_out_of(&stdout_error(closed()), false), None);
+    }
 }

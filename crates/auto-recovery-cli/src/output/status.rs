@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use auto_recovery::host::Host;
 use auto_recovery::mutex;
+use auto_recovery::wording::spelled;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::output::screen::Screen;
@@ -119,19 +120,25 @@ impl Status {
             return;
         };
         let left = until.map(|until| until.saturating_sub(self.host.monotonic()));
-        let style = ProgressStyle::with_template("{spinner} {msg} · {elapsed}{left}");
+        let style = ProgressStyle::with_template("{spinner} {msg} · {took}{left}");
         let Ok(style) = style else { return };
         let screen = Box::new(Screen::new(self.columns));
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term_like(screen));
+        let style = style.with_key(
+            "took",
+            |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                // A line that cannot be drawn is not worth failing for.
+                let _ = write!(out, "{}", spelled(whole_seconds(state.elapsed())));
+            },
+        );
         bar.set_style(style.with_key(
             "left",
             move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
                 if let Some(left) = left {
-                    let left = left.saturating_sub(state.elapsed()).as_secs();
-                    // A line that cannot be drawn is not worth failing for.
+                    let left = whole_seconds(left.saturating_sub(state.elapsed()));
                     let _ = match left {
-                        0 => Ok(()),
-                        left => write!(out, ", {left}s left"),
+                        Duration::ZERO => Ok(()),
+                        left => write!(out, ", {} left", spelled(left)),
                     };
                 }
             },
@@ -145,6 +152,11 @@ impl Status {
         let state = self.state.as_ref()?;
         Some(mutex::lock(state))
     }
+}
+
+/// `duration` without its fraction of a second: the line moves a few times a second.
+fn whole_seconds(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs())
 }
 
 impl State {

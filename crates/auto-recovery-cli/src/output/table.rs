@@ -14,6 +14,9 @@ use crate::output::{Tone, escape_text};
 /// command would widen every row.
 const UNFITTED_MAX: usize = 200;
 
+/// The same of a column that others stand beside, which one long text would push out of sight.
+const UNFITTED_BESIDE_MAX: usize = 80;
+
 /// Blanks between two columns.
 const GAP: usize = 2;
 
@@ -130,7 +133,11 @@ impl Table {
             None => natural
                 .iter()
                 .zip(&self.columns)
-                .map(|(natural, column)| match column.flexible {
+                .enumerate()
+                .map(|(index, (natural, column))| match column.flexible {
+                    Some(_) if index + 1 < self.columns.len() => {
+                        Some(UNFITTED_BESIDE_MAX.min(*natural))
+                    }
                     Some(_) => Some(UNFITTED_MAX.min(*natural)),
                     None => Some(*natural),
                 })
@@ -222,4 +229,20 @@ fn escaped<S: AsRef<str>>(cells: impl IntoIterator<Item = S>) -> Row {
         .map(|cell| Cell::new(escape_text(cell.as_ref())))
         .collect();
     Row::from(cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_terminal_is_one_long_text_pushes_no_column_out_of_sight() {
+        let columns = [Column::flexible("A", 12), Column::flexible("B", 12)];
+        let mut table = Table::new(&columns, None);
+        table.row(["x".repeat(300), "y".repeat(300)]);
+        let text = table.render();
+        let widths: Vec<_> = text.lines().map(|line| line.chars().count()).collect();
+        let least = UNFITTED_BESIDE_MAX + GAP;
+        assert_eq!(widths, [least + 1, least + UNFITTED_MAX]);
+    }
 }

@@ -62,6 +62,17 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(total_ms))
 }
 
+/// The limit that `text` says: a duration, and not none at all, which would end everything at once.
+///
+/// # Errors
+/// As [`parse_duration`], and for no time.
+pub(crate) fn parse_limit(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        Duration::ZERO => Err("that leaves no time at all: leave it out to have no limit".into()),
+        limit => Ok(limit),
+    }
+}
+
 /// The amount and the unit that `text` begins with, and what follows them.
 fn split_part(text: &str) -> Option<(&str, &str, &str)> {
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;

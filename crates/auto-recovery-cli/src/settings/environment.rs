@@ -134,16 +134,26 @@ pub(crate) fn secret_variables() -> Vec<(String, OsString)> {
 
 /// The home directory that the machine's own list has for this user.
 pub(crate) fn listed_home() -> Option<PathBuf> {
+    let (_, home) = listed(getuid().as_raw())?;
+    Some(PathBuf::from(home)).filter(|home| home.is_absolute())
+}
+
+/// The name that the machine's own list has for this user.
+pub(crate) fn listed_name() -> Option<String> {
+    let (name, _) = listed(geteuid().as_raw())?;
+    Some(name).filter(|name| !name.is_empty())
+}
+
+/// The name and the home directory of the user with the number `us` in the machine's own list.
+fn listed(us: u32) -> Option<(String, String)> {
     let list = Path::new("/etc/passwd");
     let list = read_small(list, Links::Follow, LIST_BYTES_MAX).ok()?;
-    let us = getuid().as_raw();
     String::from_utf8_lossy(&list).lines().find_map(|line| {
         let fields: Vec<_> = line.split(':').collect();
-        let [_, _, uid, _, _, home, ..] = fields[..] else {
+        let [name, _, uid, _, _, home, ..] = fields[..] else {
             return None;
         };
-        let is_ours = uid.parse() == Ok(us) && Path::new(home).is_absolute();
-        is_ours.then(|| PathBuf::from(home))
+        (uid.parse() == Ok(us)).then(|| (name.to_owned(), home.to_owned()))
     })
 }
 

@@ -264,6 +264,9 @@ fn read(
 ) -> Result<Option<SourceFile>, Unusable> {
     let file = match open(path) {
         Ok(file) => file,
+        Err(error) if is_absent(&error) && path.is_symlink() => {
+            return Err(refused_place(path, "it is a link to nothing".to_owned()));
+        }
         Err(error) if is_absent(&error) => return Ok(None),
         Err(error) => return Err(unopened(path, error)),
     };
@@ -300,6 +303,11 @@ fn unopened(path: &Path, error: io::Error) -> Unusable {
         },
         _ => return Error::io("open", path, error).into(),
     };
+    refused_place(path, reason)
+}
+
+/// That `reason` keeps what stands at `path` from being read; it may be left out.
+fn refused_place(path: &Path, reason: String) -> Unusable {
     let what = format!("configuration file {}: {reason}", path.display());
     let error = Error::new(ErrorKind::InvalidInput, what);
     Unusable::left_out(path, error, reason)
@@ -311,6 +319,9 @@ fn text_of(path: &Path, file: File) -> Result<String> {
         let what = format!("configuration file {path} {reason}");
         Error::new(ErrorKind::InvalidInput, what)
     };
+    if file.metadata().is_ok_and(|found| found.is_dir()) {
+        return Err(refused("is a directory: name a file in it"));
+    }
     let mut bytes = Vec::new();
     file.take(CONFIG_BYTES_MAX + 1)
         .read_to_end(&mut bytes)

@@ -31,7 +31,7 @@ fn read_fixer(name: String, mut section: Section<'_>) -> Result<FixerSetting> {
         prompt: value(section.parsed("prompt", str::parse::<PromptBy>)?),
         turns: value(section.number("turns", 1)?),
         budget_usd: value(section.text("budget_usd")?),
-        timeout: value(section.duration("timeout")?),
+        timeout: value(section.limit("timeout")?),
         env_remove: value(section.texts("env_remove")?),
         probe: value(section.texts("probe")?),
         version_min: value(section.text("version_min")?),

@@ -224,8 +224,8 @@ impl PolicyLayer {
             base_delay: section.duration("base_delay")?,
             max_delay: section.duration("max_delay")?,
             jitter: section.flag("jitter")?,
-            attempt_timeout: section.duration("attempt_timeout")?,
-            deadline: section.duration("deadline")?,
+            attempt_timeout: section.limit("attempt_timeout")?,
+            deadline: section.limit("deadline")?,
         })
     }
 }
@@ -234,11 +234,14 @@ impl PolicyLayer {
 fn with_root<T>(file: &SourceFile, read: impl FnOnce(&mut Section<'_>) -> Result<T>) -> Result<T> {
     let document = DeTable::parse(&file.text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
-        complaint(
-            file,
-            offset,
-            &format!("not valid TOML: {}", error.message()),
-        )
+        let says = match error.message() {
+            // That of a number, too, which the parser does not know.
+            says if says.starts_with("string values must be quoted") => {
+                "a value is a number, true or false, or a text in quotes"
+            }
+            says => says,
+        };
+        complaint(file, offset, &format!("not valid TOML: {says}"))
     })?;
     read(&mut Section::root(file, document.get_ref()))
 }

@@ -42,9 +42,9 @@ pub(crate) use alerts::AlertSettings;
 pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
 pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget, SealWhen};
-pub(crate) use duration::parse_duration;
+pub(crate) use duration::{parse_duration, parse_limit};
 pub(crate) use encryption::{CHECKPOINTS, EncryptionSettings};
-pub(crate) use environment::{Environment, GithubFiles};
+pub(crate) use environment::{Environment, GithubFiles, listed_name};
 pub(crate) use file::{
     Mistakes, PROJECT_FILE, SourceFile, Sources, Unread, find_project, read_project_file,
 };
@@ -67,6 +67,7 @@ pub(crate) use run::{Policy, RunRequest, RunSettings};
 pub(crate) use secret_text::SecretText;
 #[cfg(feature = "postgres")]
 pub(crate) use secret_url::SecretUrl;
+pub(crate) use section::one_line;
 pub(crate) use served::ServedSettings;
 pub(crate) use size::{human_size, parse_size};
 pub(crate) use trusted::{TrustLine, Trusted, TrustedContent};

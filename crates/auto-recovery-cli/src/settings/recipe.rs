@@ -101,6 +101,7 @@ fn read_recipe(name: String, mut section: Section<'_>) -> Result<RecipeSetting> 
     let alternative = section.command("alternative")?;
     let tier = section.parsed("tier", str::parse::<Tier>)?;
     let requires = list(section.texts("requires")?);
+    let matches_nothing = [&tools, &types, &argv].iter().all(|list| list.is_empty());
     let mut actions: Vec<RecipeAction> = fix
         .map(|fix| RecipeAction::Fix(fix.value))
         .into_iter()
@@ -118,6 +119,11 @@ fn read_recipe(name: String, mut section: Section<'_>) -> Result<RecipeSetting> 
         }
         (false, None, _) | (false, Some(_), false) => {
             return Err(section.refuse("needs either `fix` or `alternative`, or `off = true`"));
+        }
+        (false, Some(_), true) if matches_nothing && category.is_none() => {
+            return Err(
+                section.refuse("matches nothing: give it `tools`, `argv`, `types` or a `category`")
+            );
         }
         (false, Some(action), true) => RecipeChange::Define(Box::new(RecipeDefinition {
             tools,

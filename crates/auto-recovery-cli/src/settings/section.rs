@@ -11,7 +11,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::settings::{Origin, Setting, SourceFile, StrategyCommand, parse_duration};
+use crate::settings::{Origin, Setting, SourceFile, StrategyCommand, parse_duration, parse_limit};
 
 /// A table of a file that is being read.
 pub(crate) struct Section<'d> {
@@ -81,6 +81,15 @@ impl<'d> Section<'d> {
             }
             found => Ok(found),
         }
+    }
+
+    /// The limit at `key`: a duration, and not none at all.
+    pub(crate) fn limit(&mut self, key: &'static str) -> Result<Option<Setting<Duration>>> {
+        self.value(key, |value| match value {
+            DeValue::String(text) => parse_limit(text),
+            DeValue::Integer(number) => parse_limit(number.as_str()),
+            _ => Err("must be a duration in quotes, like \"5m30s\"".to_owned()),
+        })
     }
 
     /// The truth value at `key`.
@@ -328,10 +337,26 @@ fn shown_key(key: &str) -> String {
 /// An error about what `file` says at the byte `offset`.
 pub(crate) fn complaint(file: &SourceFile, offset: usize, reason: &str) -> Error {
     let line = line_of(&file.text, offset);
+    let reason = one_line(reason);
     Error::new(
         ErrorKind::InvalidInput,
         format!("{}:{line}: {reason}", file.path.display()),
     )
+}
+
+/// `reason` in one line: what is said of a pattern repeats it and points at a place in it, in lines
+/// of which the last says what is wrong.
+pub(crate) fn one_line(reason: &str) -> String {
+    let Some((first, rest)) = reason.split_once('\n') else {
+        return reason.to_owned();
+    };
+    let before = match first.strip_suffix("regex parse error:") {
+        Some(before) => format!("{before}no regular expression: "),
+        None => format!("{first}: "),
+    };
+    let last = rest.lines().rfind(|line| !line.trim().is_empty());
+    let last = last.unwrap_or_default().trim();
+    before + last.strip_prefix("error: ").unwrap_or(last)
 }
 
 fn integer(value: &DeValue<'_>) -> Option<i64> {

@@ -42,6 +42,9 @@ run --backoff 1s true
 run --retry
 run --retry many true
 run --retry -1 true
+run --retry-for -5s true
+run --attempt-timeout 0s true
+run --deadline 0s true
 run --retry 99999999999 true
 run --retry 1 --retry 2 true
 run --max-attempts 0 true
@@ -126,14 +129,52 @@ copy jsonl:none jsonl:b
 trust --list --revoke
 completions
 completions tcsh
+key nope
+key shwo
+key show x
+-c true
+--retry 3 true
+sessions -n -1
+sessions -n
+export -o
+classify .
+redact .
+--config . sessions
+stats --all --since 5d --until 10d
+clear uild-7 --yes
+report --last build-7
+";
+
+/// The same of what not every build has.
+#[cfg(feature = "serve")]
+const TYPED_OF_SERVER: &str = "\
+serve --listen nope
+serve token add
+serve token nope
+serve token list x
+serve token --bogus
+alerts silnce
+alerts silence list --bogus
 ";
 
 #[test]
 fn each_bad_input_is_answered_by_one_line() {
     let machine = Machine::with_trail();
     machine.write("project/check.sh", "exit 0\n");
+    insta::assert_snapshot!(answers(&machine, TYPED));
+}
+
+#[cfg(feature = "serve")]
+#[test]
+fn so_is_each_for_the_server() {
+    let machine = Machine::with_trail();
+    insta::assert_snapshot!(answers(&machine, TYPED_OF_SERVER));
+}
+
+/// What each line of `typed` is answered with.
+fn answers(machine: &Machine, typed: &str) -> String {
     let mut answers = String::new();
-    for line in TYPED.lines() {
+    for line in typed.lines() {
         let args: Vec<_> = line
             .split(' ')
             .map(|word| if word == "''" { "" } else { word })
@@ -150,7 +191,40 @@ fn each_bad_input_is_answered_by_one_line() {
         }
         answers.push_str(&format!("recover {line}\n  {} {said}", run.code));
     }
-    insta::assert_snapshot!(answers);
+    answers
+}
+
+#[test]
+fn a_word_that_fills_the_screen_is_not_repeated_whole() {
+    let machine = Machine::new();
+    let long = "x".repeat(5_000);
+    for args in [
+        &["run", "--session", &long, "true"][..],
+        &["run", "--retry", &long, "true"],
+        &["run", &format!("--{long}"), "true"],
+        &["run", &format!("--retry={long}"), "true"],
+        &[&long],
+    ] {
+        let run = machine.recover(args);
+        assert!(run.stderr.starts_with("recover: error: "), "{run:?}");
+        assert!(run.stderr.len() < 400, "{run:?}");
+    }
+}
+
+#[test]
+fn the_word_that_is_no_text_is_named() {
+    let machine = Machine::new();
+    let said = |script: &str| machine.run(&mut machine.shell(script)).stderr;
+    let says = "recover: error: `a\u{fffd}` cannot be the value of `--fix`: it is no UTF-8, and \
+                must be\n";
+    for script in [
+        "\"$RECOVER\" run --fix \"$(printf 'a\\377')\" true",
+        "\"$RECOVER\" run --result-file \"$(printf 'r\\377')\" --fix=\"$(printf 'a\\377')\" true",
+    ] {
+        assert_eq!(said(script), says, "{script}");
+    }
+    let says = "recover: error: `a\u{fffd}` is no UTF-8, and must be\n";
+    assert_eq!(said("\"$RECOVER\" show \"$(printf 'a\\377')\""), says);
 }
 
 #[test]
@@ -166,6 +240,21 @@ fn bad_configuration_is_answered_by_one_line_and_for_a_run_by_125() {
         "base_delay = 5",
         "deadline = \"soon\"",
         "allow = \"everything\"",
+        "retry = x",
+        "deadline = \"0s\"",
+        "retry = 1\nprotect = [\"a\", \"[\"]",
+        "protect = [\"../x\"]",
+        "protect = [\"\"]",
+        "retry = 1\nrollback = \"git:nope\"",
+        "rollback = \"nope\"",
+        "retry = 1\nfix = \"agent:nosuch\"",
+        "[category.transient]\nfix = \"agent:nosuch\"",
+        "alternative = \"agent:claude\"",
+        "[recipe.x]\nfix = \"a\"",
+        "[recipe.x]\nfix = \"agent:claude\"\ntools = [\"a\"]",
+        "retry = 1\n[rule.x]\npattern = \"(\"\ncategory = \"transient\"",
+        "[rule.x]\npattern = \"(?P<nope>a)\"\ncategory = \"transient\"",
+        "[redact.rule.x]\npattern = \"(\"",
         "protect = \"[\"",
         "store = \"jsonl:x\"",
         "[[recipe]]\nname = \"x\"",

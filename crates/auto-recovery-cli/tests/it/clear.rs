@@ -43,14 +43,14 @@ fn a_cleared_session_is_gone_with_its_outputs_and_on_record_as_cleared() {
     assert!(!output.exists() && other.exists());
     machine
         .recover(&["history", "build-7"])
-        .fails(1, "no session build-7; `recover sessions` lists them");
+        .fails(1, "no session build-7; `recover sessions --all` lists them");
     assert_eq!(machine.recover(&["sessions", "--json"]).json(), json!([]));
     assert!(!machine.state().join("build-7_audit.jsonl").exists());
     let journal = fs::read_to_string(machine.state().join("journal.jsonl")).expect("the journal");
     assert!(journal.contains("session_cleared"), "{journal}");
     machine
         .recover(&["clear", "build-7", "--yes"])
-        .fails(1, "no session build-7; `recover sessions` lists them");
+        .fails(1, "no session build-7; `recover sessions --all` lists them");
 }
 
 #[test]

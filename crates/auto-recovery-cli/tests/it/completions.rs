@@ -32,7 +32,7 @@ fn in_shell(machine: &Machine, shell: &str, script: &str) -> String {
 }
 
 /// What is typed, and what the shell offers for it among other things.
-const OFFERED: [(&str, &[&str]); 11] = [
+const OFFERED: [(&str, &[&str]); 12] = [
     ("recover sho", &["show"]),
     ("recover show ", &["first-one", "second-one"]),
     ("recover show second-one ", &["1", "2", "3"]),
@@ -42,6 +42,7 @@ const OFFERED: [(&str, &[&str]); 11] = [
         &["cargo-lock", "cargo-lock-offline"],
     ),
     ("recover stats --by ", &["category", "recipe", "hour"]),
+    ("recover stats --by strategy,d", &["strategy,day"]),
     ("recover run --fi", &["--fix"]),
     ("recover run --fix ./x printen", &["printenv"]),
     ("recover run --rollback=", &["green"]),
@@ -70,6 +71,17 @@ fn bash_offers_what_is_there() {
         for word in expected {
             assert!(seen.contains(word), "{typed:?} lacks {word}: {seen:?}");
         }
+    }
+    // What the wrapped command knows itself, also where no package of bash's helps.
+    let other = "mine() { COMPREPLY=($(compgen -W 'red green' -- \"$2\")); }\n\
+                 complete -W 'one two' other; complete -F mine mine\n";
+    for (typed, expected) in [
+        ("recover run other t", "two"),
+        ("recover run --retry 1 other o", "one"),
+        ("recover run -- mine g", "green"),
+    ] {
+        let seen = in_shell(&machine, "bash", &format!("{script}{other}ask '{typed}'\n"));
+        assert_eq!(seen, format!("{typed}: {expected}\n"));
     }
     // Words that the shell would run or spread are inserted as words.
     for (typed, expected) in [
@@ -194,7 +206,7 @@ fn there_is_a_manual_page_for_each_command() {
     names.sort();
     assert_eq!(
         names.len(),
-        34 + 3 * usize::from(cfg!(feature = "serve")),
+        37 + 3 * usize::from(cfg!(feature = "serve")),
         "{names:?}"
     );
     assert_eq!(names[0], "recover-access.1");
@@ -217,6 +229,13 @@ fn there_is_a_manual_page_for_each_command() {
         }
     }
     assert!(page.stdout.contains(".BR recover\\-run (1)"), "{page:?}");
+    let undo = fs::read_to_string(machine.work().join("recover-undo.1")).expect("the page");
+    assert_eq!(undo, ".so man1/recover-restore.1\n");
+    assert!(run_page.contains(".SH EXAMPLES\n.nf\n  recover run cargo test\n"));
+    assert!(!run_page.contains("EXTRA") && !page.stdout.contains("EXTRA"));
+    assert_eq!(page.stdout.matches("SSL_CERT_FILE").count(), 1, "{page:?}");
+    let version = format!("\"recover {}\"", env!("CARGO_PKG_VERSION"));
+    assert!(run_page.contains(&version), "{run_page:.200}");
     let script = "command -v man > /dev/null || exit 3; MANWIDTH=80 man -l ./recover-run.1 | cat";
     let shown = machine.run(&mut machine.shell(script));
     match shown.code {

@@ -412,6 +412,7 @@ fix = ["cargo", "update"]
 max_delay = "5m"
 
 [recipe.mine]
+tools = ["just"]
 fix = ["just", "fmt"]
 
 [recipe.rustfmt]

@@ -121,7 +121,7 @@ fn an_output_is_explained_by_rule_and_line_and_recipe() {
     assert!(all.stdout.contains("cargo-lock-offline"), "{all:?}");
     machine.recover(&["explain", "nothing.log"]).fails(
         1,
-        "no session and no file nothing.log; `recover sessions` lists the sessions",
+        "no session and no file nothing.log; `recover sessions --all` lists the sessions",
     );
 }
 

@@ -54,7 +54,7 @@ fn a_labelled_checkpoint_is_listed_and_gone_back_to_by_label_id_and_piece() {
     }
     machine.recover(&["restore", "abcdef0"]).fails(
         1,
-        "no session or checkpoint abcdef0; `recover sessions` and `recover checkpoints` list them",
+        "no session or checkpoint abcdef0; `recover sessions --all` and `recover checkpoints` list them",
     );
     let refused = machine.recover(&["checkpoint", "--label", " "]);
     assert_eq!(refused.code, 2, "{refused:?}");

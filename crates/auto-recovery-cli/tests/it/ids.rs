@@ -63,7 +63,7 @@ fn a_piece_of_several_ids_lists_them_and_one_of_none_says_what_was_meant() {
         ("jbo-10", "did you mean job-10?"),
         (
             "nothing",
-            "no session nothing; `recover sessions` lists them",
+            "no session nothing; `recover sessions --all` lists them",
         ),
         ("10", "no session 10; `recover show --last 10`"),
     ] {
@@ -78,7 +78,7 @@ fn what_is_gone_for_good_is_named_whole_where_nobody_is_asked() {
     let machine = machine();
     let run = machine.recover(&["clear", "job-1", "--yes"]);
     assert_eq!(run.code, 1, "{run:?}");
-    let says = "recover: error: no session job-1: with --yes, name job-10 whole\n";
+    let says = "recover: error: job-1 is a piece of an id, and --yes asks nobody: give the id as shown, job-10\n";
     assert_eq!(run.stderr, says);
     let run = machine.recover(&["clear", "9c19e2aa", "--yes"]);
     assert_eq!(

@@ -306,7 +306,7 @@ fn what_is_held_is_removed_by_nobody() {
     for args in [&["hold", "nope"][..], &["hold", "--release", "nope"]] {
         machine
             .recover(args)
-            .fails(1, "no session nope; `recover sessions` lists them");
+            .fails(1, "no session nope; `recover sessions --all` lists them");
     }
 }
 

@@ -10,7 +10,7 @@ const STRANGER: u32 = 54_321;
 const USER: u32 = 65_534;
 
 /// How each kind of it is made under the name `$1`, and how it is called.
-const NO_FILES: [(&str, &str); 5] = [
+const NO_FILES: [(&str, &str); 6] = [
     ("mkfifo \"$1\"", "it is a FIFO, not a regular file"),
     ("mkdir \"$1\"", "it is a directory, not a regular file"),
     (
@@ -19,6 +19,7 @@ const NO_FILES: [(&str, &str); 5] = [
     ),
     ("ln -s / \"$1\"", "it is a directory, not a regular file"),
     ("ln -s \"$1\" \"$1\"", "it is a link that goes in circles"),
+    ("ln -s nowhere \"$1\"", "it is a link to nothing"),
 ];
 
 fn is_root() -> bool {

@@ -47,7 +47,7 @@ fn the_newest_is_that_of_this_workspace() {
     reading(&machine, "other/deep", &[], 0, "newest session: of-other");
     let none = "error: no session of this workspace, [ROOT]/third, in \
                 jsonl:[ROOT]/user/.local/state/auto-recovery; `--any-project` takes the newest of \
-                another, `recover sessions` lists them";
+                another, `recover sessions --all` lists them";
     reading(&machine, "third", &[], 1, none);
     let any = "newest session: of-other (project other)";
     for directory in ["project", "other", "third"] {

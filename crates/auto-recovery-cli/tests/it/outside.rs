@@ -207,5 +207,9 @@ fn a_current_directory_that_is_gone_is_told() {
     let run = machine
         .run(&mut machine.shell("mkdir gone; cd gone; rmdir ../gone; \"$RECOVER\" sessions"));
     assert_eq!(run.code, 125);
-    assert!(run.stderr.contains("find the current directory"), "{run:?}");
+    assert!(
+        run.stderr
+            .contains("the current directory is no more: go into one"),
+        "{run:?}"
+    );
 }

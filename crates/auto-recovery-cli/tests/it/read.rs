@@ -41,7 +41,7 @@ fn an_unknown_session_is_told_how_to_find_the_known() {
     ] {
         machine
             .recover(args)
-            .fails(1, "no session nope; `recover sessions` lists them");
+            .fails(1, "no session nope; `recover sessions --all` lists them");
     }
     machine.recover(&["show", "build-7", "9"]).fails(
         1,

@@ -111,7 +111,7 @@ fn mistakes_are_named_and_exit_with_2_and_those_of_run_with_125() {
         ),
         (
             &["run", "--retry", "-1", "--", "true"],
-            "`-1` is no option of `recover run`",
+            "`-1` cannot be the value of `--retry`",
         ),
         (
             &["run", "--max-attempts", "0", "--", "true"],

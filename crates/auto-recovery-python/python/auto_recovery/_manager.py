@@ -188,6 +188,9 @@ class AutoRecoveryManager:
         context = {} if context is None else context
         if isinstance(error, BaseException):
             error = Error.from_exception(error)
+        if not isinstance(error, Error):
+            name = type(error).__name__
+            raise InvalidInputError(f"error is a {name}: give an Error, or an exception")
         if self._bridge is None:
             self._refuse_coroutine_functions()
         self._begin()

@@ -82,7 +82,7 @@ def run(
         asked += [*options, "--", *words]
         code, out, err = _run(asked, cwd, env, capture_output)
         if not result_file.exists():
-            raise _refused(code, err)
+            raise _refused(code, _planned(asked, cwd, env) if err is None and code > 0 else err)
         result = _result(json.loads(result_file.read_bytes()), out, err)
     if result.outcome == "error":
         raise RecoveryError(result.message)
@@ -134,7 +134,11 @@ def _run(
         if stream is not None:
             stream.flush()
     with file_system("start", asked[0]):
-        child = subprocess.Popen(asked, cwd=cwd, env=env, stdout=pipe, stderr=pipe)
+        try:
+            child = subprocess.Popen(asked, cwd=cwd, env=env, stdout=pipe, stderr=pipe)
+        except ValueError as error:
+            # No program can be given a NUL, nor a surrogate that stands for no byte.
+            raise InvalidInputError(f"{_PROGRAM} cannot be given that: {error}") from error
     interrupt: KeyboardInterrupt | None = None
     with child:
         while True:
@@ -167,6 +171,20 @@ def _has_keyboard() -> bool:
 
 def _text(said: bytes | None) -> str | None:
     return None if said is None else said.decode("utf-8", "replace")
+
+
+def _planned(
+    asked: list[str], cwd: str | os.PathLike[str] | None, env: Mapping[str, str] | None
+) -> str | None:
+    """What `recover` says of the same line without running anything: where its stderr is not
+    captured, the reason of a refusal stands only on that."""
+    planned = [asked[0], "plan", *asked[2:]]
+    with file_system("start", asked[0]):
+        done = subprocess.run(planned, cwd=cwd, env=env, capture_output=True, check=False)
+    said = _text(done.stderr) if done.returncode else None
+    return said and said.replace(f"`{_PROGRAM} plan`", f"`{_PROGRAM} run`").replace(
+        f"{_PROGRAM} help plan", f"{_PROGRAM} help run"
+    )
 
 
 def _refused(code: int, err: str | None) -> RecoveryError:

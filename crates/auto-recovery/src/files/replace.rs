@@ -1,5 +1,6 @@
 //! Files that are whole or not there: written beside their place, then renamed.
 
+use std::error::Error as StdError;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -66,10 +67,22 @@ pub(crate) fn filled(
     fill: &mut dyn FnMut(&mut NamedTempFile) -> Result<()>,
 ) -> Result<NamedTempFile> {
     let mut file =
-        NamedTempFile::new_in(dir).map_err(|error| Error::io("create a file in", dir, error))?;
+        NamedTempFile::new_in(dir).map_err(|error| unmade("create a file in", dir, error))?;
     fill(&mut file)?;
     finish(file.as_file(), synced).map_err(|error| Error::io("sync", file.path(), error))?;
     Ok(file)
+}
+
+/// That no file could be made in `dir`, without the name that it would have had: nobody gave it.
+pub(super) fn unmade(what: &str, dir: &Path, error: io::Error) -> Error {
+    let named = error.get_ref().and_then(StdError::source);
+    let own = named.and_then(|own| own.downcast_ref::<io::Error>());
+    let number = own.and_then(io::Error::raw_os_error);
+    Error::io(
+        what,
+        dir,
+        number.map_or(error, io::Error::from_raw_os_error),
+    )
 }
 
 /// Removes the file at `path`, if there is one, also after a power cut.

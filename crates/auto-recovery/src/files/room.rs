@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::replace::unmade;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Checks that files can be made in the directory `dir`, which may not be there yet, and leaves
@@ -19,7 +20,7 @@ pub fn check_room(dir: &Path) -> Result<()> {
     }
     match tempfile::tempfile_in(dir) {
         Ok(_unnamed) => Ok(()),
-        Err(error) => Err(Error::io("make a file in", dir, error)),
+        Err(error) => Err(unmade("make a file in", dir, error)),
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Recovery {
     pub session_id: Option<String>,
     /// Set if it passed by being run again, and nothing else.
     pub flaky: bool,
+    /// How long it took, as its record says.
+    pub took: Duration,
     /// Paths that the cure changed, together with the changes it was built upon; sorted.
     pub files_modified: Vec<String>,
     /// Paths that attempts changed which cured nothing, and that were not put back when those

@@ -2,6 +2,8 @@
 //!
 //! A record that cannot be written stops the recovery, unless the caller chose to go on without.
 
+use std::time::Duration;
+
 use crate::attempt::RecoveryAttempt;
 use crate::audit::{
     Appended, AttemptFinished, AttemptStarted, FailureDetected, JournalEvent, SessionFinished,
@@ -124,20 +126,20 @@ impl Recovering<'_> {
         self.journal(JournalEvent::AttemptFinished(Box::new(finished)))
     }
 
-    /// Records how the recovery ended.
+    /// Records how the recovery ended, and returns how long it took.
     pub(super) fn record_end(
         &mut self,
         end: RecoveryEnd,
         strategy: &RecoveryStrategyType,
         flaky: bool,
         reason: &str,
-    ) -> Result<()> {
+    ) -> Result<Duration> {
         let outcome = match end {
             RecoveryEnd::Recovered => SessionOutcome::Recovered,
             RecoveryEnd::Escalated | RecoveryEnd::DeadlinePassed => SessionOutcome::Escalated,
             RecoveryEnd::Interrupted => SessionOutcome::Interrupted,
         };
-        let spent = self.parts.host.monotonic().saturating_sub(self.started);
+        let spent = in_ms(self.parts.host.monotonic().saturating_sub(self.started));
         self.journal(JournalEvent::SessionFinished(SessionFinished {
             outcome,
             strategy: (outcome == SessionOutcome::Recovered).then(|| strategy.to_string()),
@@ -152,7 +154,8 @@ impl Recovering<'_> {
             duration_seconds: seconds(spent),
             checkpoint: None,
             put_back: Some(self.put_back),
-        }))
+        }))?;
+        Ok(spent)
     }
 
     fn journal(&mut self, event: JournalEvent) -> Result<()> {
@@ -237,7 +240,12 @@ fn finished(appended: Appended, attempt_id: &str, tried: &Tried) -> AttemptFinis
 }
 
 /// Seconds with milliseconds, as entries hold them. Rounded up: what was tried took some time.
-fn seconds(duration: std::time::Duration) -> f64 {
+fn seconds(duration: Duration) -> f64 {
+    in_ms(duration).as_millis() as f64 / 1_000.0
+}
+
+/// `duration` in whole milliseconds, rounded up: so nothing takes no time at all.
+fn in_ms(duration: Duration) -> Duration {
     let milliseconds = duration.as_nanos().div_ceil(1_000_000);
-    milliseconds as f64 / 1_000.0
+    Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX))
 }

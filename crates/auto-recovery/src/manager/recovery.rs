@@ -273,7 +273,7 @@ impl<'m> Recovering<'m> {
             RecoveryEnd::Interrupted => "Interrupted by the user.".to_owned(),
         };
         let flaky = cure.is_some_and(|cure| cure.verdict == Verdict::Flaky);
-        self.record_end(end, &strategy_used, flaky, &message)?;
+        let took = self.record_end(end, &strategy_used, flaky, &message)?;
         let result = RecoveryResult {
             success,
             strategy_used,
@@ -297,6 +297,7 @@ impl<'m> Recovering<'m> {
             end,
             session_id,
             flaky,
+            took,
             files_modified,
             left_changed,
             left_running,

@@ -161,6 +161,10 @@ fn refusal(spec: &CommandSpec, error: io::Error) -> Error {
         .join(spec.program());
     let code = Errno::from_io_error(&error);
     let (kind, context) = match code {
+        Some(Errno::NOENT) if name.is_empty() => (
+            ErrorKind::CommandNotFound,
+            "the name of the program is empty: is a variable unset?".to_owned(),
+        ),
         Some(Errno::NOENT) if by_path && path.symlink_metadata().is_ok() => (
             ErrorKind::NotExecutable,
             format!(

@@ -11,6 +11,7 @@ use super::story::Story;
 use super::telling::{self, Fact, Said, first_line, long};
 use super::text::{block, code, inline};
 use crate::audit::Damage;
+use crate::audit::session_id::short;
 use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, Result};
 use crate::host::timestamp;
@@ -85,7 +86,7 @@ pub fn write_markdown(source: &Source<'_>, out: &mut dyn Write) -> Result<Vec<Da
 }
 
 fn summary(story: &Story, made_at: &str) -> String {
-    let title = inline(&story.statistics.session_id);
+    let title = inline(short(&story.statistics.session_id));
     let verdict = telling::verdict(story);
     let sentence = match verdict.word.ends_with('.') {
         true => format!("{}{}", verdict.word, inline(&verdict.rest)),

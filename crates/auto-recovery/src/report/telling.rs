@@ -13,6 +13,9 @@ use crate::failure::Failure;
 use crate::report::chart::Tone;
 use crate::wording::{self, counted, shell_word, spelled};
 
+/// The rule of a failure that none knows, as records have it.
+const NO_RULE: &str = "none";
+
 /// How the reason begins that every session has in which nothing helped.
 const NOTHING_HELPED: &str = "All recovery strategies failed";
 /// How other reasons end in records; whether anybody was called stands elsewhere.
@@ -147,7 +150,10 @@ pub(super) fn failure_facts(story: &Story) -> Vec<Fact> {
     if let Some(detected) = story.failure() {
         facts.extend(detected.failure.location().map(|at| ("At", code(at))));
         facts.push(("Ended", words(command_end(detected))));
-        let kind = format!("{} (rule {})", detected.category, detected.rule);
+        let kind = match detected.rule == NO_RULE {
+            true => format!("{} (no rule knows it)", detected.category),
+            false => format!("{} (rule {})", detected.category, detected.rule),
+        };
         facts.push(("Kind", words(kind)));
     }
     facts

@@ -67,7 +67,7 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
         run.observe(&RunEvent::NotRecovered {
             why: &not_recovered(run, failed, exit, &recovery),
             attempts,
-            duration: run.elapsed(),
+            duration: recovery.took,
             tree: TreeLeft::of(Stands {
                 attempts,
                 undone: ending.undone && recovery.not_covered.is_empty(),
@@ -171,7 +171,7 @@ fn show_recovered(
     run.observe(&RunEvent::Recovered {
         strategy: recovery.result.strategy_used.as_str(),
         attempts: recovery.result.attempts.len(),
-        duration: run.elapsed(),
+        duration: recovery.took,
         flaky: recovery.flaky,
         left_running: &recovery.left_running,
         changed_tests: &changed_tests,

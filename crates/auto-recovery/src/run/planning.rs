@@ -129,6 +129,11 @@ pub struct Circumstances<'a> {
 }
 
 impl RunRequest {
+    /// Whether it is part of another recovery, which tries what can be tried itself.
+    fn is_nested(&self) -> bool {
+        self.record.parent_session.is_some()
+    }
+
     /// What would be tried against `situation` under `policy`, on this machine as it is. `took` is
     /// how long the command ran.
     ///
@@ -160,7 +165,7 @@ impl RunRequest {
             recipes: &recipes,
             allow: self.tries.allow,
             rollback: self.tree.rollback.as_ref(),
-            nested: self.record.parent_session.is_some(),
+            nested: self.is_nested(),
             took,
             machine: self,
             planner,
@@ -207,8 +212,8 @@ impl RunPlan {
             (advice, names.collect())
         });
         if made.steps.is_empty() && made.skipped.is_empty() {
-            made.skipped
-                .push(nothing_known(situation.category, around.words));
+            let why = nothing_known(situation.category, around.nested, around.words);
+            made.skipped.push(why);
         }
         made
     }
@@ -553,8 +558,12 @@ fn back(target: &RollbackTarget) -> PlannedStep {
 }
 
 /// Why nothing at all is tried against a failure of `category`.
-fn nothing_known(category: Category, words: Words) -> String {
+fn nothing_known(category: Category, nested: bool, words: Words) -> String {
     match category {
+        _ if nested => (words.advice)(
+            "this runs inside a recovery, where only what is asked for is tried",
+            &Advice::GiveAnything,
+        ),
         Category::Unknown => (words.advice)(
             "no recipe knows this failure, and what is unknown is not retried blindly",
             &Advice::GiveAnything,
@@ -570,14 +579,14 @@ impl RunPlan {
     /// Leaves out that nothing is known against a failure of `category`, where that is beside the
     /// point.
     pub(super) fn without_advice(&mut self, category: Category, request: &RunRequest) {
-        let advice = nothing_known(category, request.words);
+        let advice = nothing_known(category, request.is_nested(), request.words);
         self.skipped.retain(|why| *why != advice);
     }
 
     /// Says of a failure of the type `kind`, which a rule told and nothing is tried against, that
     /// it is known and lasts.
     pub(super) fn tell_lasting(&mut self, category: Category, kind: &str, request: &RunRequest) {
-        let advice = nothing_known(category, request.words);
+        let advice = nothing_known(category, request.is_nested(), request.words);
         let mut skipped = self.skipped.iter_mut();
         if let Some(why) = skipped.find(|why| category == Category::Unknown && **why == advice) {
             let says = format!(

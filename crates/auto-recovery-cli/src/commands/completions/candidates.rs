@@ -5,9 +5,11 @@
 use std::ffi::{OsStr, OsString};
 
 use auto_recovery::Result;
-use auto_recovery::audit::{FoundSession, SessionQuery, find_session};
+use auto_recovery::audit::session_id::short;
+use auto_recovery::audit::{FoundSession, SessionQuery, SessionSummary, find_session};
 use auto_recovery::recipe::RecipeBook;
 use auto_recovery::wording::cut;
+use clap::builder::PossibleValue;
 use clap::{Arg, Command, CommandFactory};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
@@ -23,6 +25,8 @@ use crate::settings::{Environment, Layer, Mistakes, RunRequest};
 
 /// The newest sessions that are offered, and attempts of one.
 const OFFERED_MAX: usize = 50;
+/// Sessions among which those are looked for that begin as what is typed: a person waits.
+const SEARCHED_MAX: usize = 5_000;
 
 /// Characters of a command that is shown beside its session.
 const COMMAND_CHARS: usize = 48;
@@ -85,6 +89,10 @@ pub(super) fn know(words: Words) -> Command {
             let is_recipes = name == "recipes";
             command.mut_args(|arg| match place(&arg, is_recipes) {
                 Some(offer) => arg.add(completer(offer, words.clone())),
+                None if arg.get_value_delimiter().is_some() => {
+                    let values = arg.get_possible_values();
+                    arg.add(once_each(values, words.clone()))
+                }
                 None => arg,
             })
         });
@@ -93,7 +101,7 @@ pub(super) fn know(words: Words) -> Command {
 }
 
 /// What could stand in one place, each with a word on it.
-type Offer = fn(&Context, &Words) -> Result<Vec<(String, String)>>;
+type Offer = fn(&Context, &Words, &str) -> Result<Vec<(String, String)>>;
 
 fn place(arg: &Arg, is_recipes: bool) -> Option<Offer> {
     let names = arg.get_value_names()?;
@@ -112,7 +120,8 @@ fn place(arg: &Arg, is_recipes: bool) -> Option<Offer> {
 fn completer(offer: Offer, words: Words) -> ArgValueCompleter {
     ArgValueCompleter::new(move |typed: &OsStr| {
         let typed = typed.to_string_lossy();
-        let offered = words.context().and_then(|context| offer(&context, &words));
+        let offered = words.context();
+        let offered = offered.and_then(|context| offer(&context, &words, &typed));
         offered
             .unwrap_or_default()
             .into_iter()
@@ -125,10 +134,36 @@ fn completer(offer: Offer, words: Words) -> ArgValueCompleter {
     })
 }
 
-fn sessions(context: &Context, _words: &Words) -> Result<Vec<(String, String)>> {
-    let page = context
+/// Those of `values` that a list, of which the last part is typed, does not have yet.
+fn once_each(values: Vec<PossibleValue>, words: Words) -> ArgValueCompleter {
+    ArgValueCompleter::new(move |typed: &OsStr| {
+        let list = words.0.last().map(|word| word.to_string_lossy());
+        let list = list.unwrap_or_default();
+        let list = list.rsplit_once('=').map_or(&*list, |(_, list)| list);
+        let taken: Vec<&str> = list.split(',').collect();
+        let (_, taken) = taken.split_last().unwrap_or((&"", &[]));
+        let left = values.iter().filter(|value| {
+            let name = value.get_name();
+            name.starts_with(&*typed.to_string_lossy()) && !taken.contains(&name)
+        });
+        left.map(|value| CompletionCandidate::new(value.get_name()).help(value.get_help().cloned()))
+            .collect()
+    })
+}
+
+fn sessions(context: &Context, _words: &Words, typed: &str) -> Result<Vec<(String, String)>> {
+    let searched = match typed {
+        "" => OFFERED_MAX,
+        _ => SEARCHED_MAX,
+    };
+    let mut page = context
         .store()?
-        .read_session_page(&SessionQuery::default(), None, OFFERED_MAX)?;
+        .read_session_page(&SessionQuery::default(), None, searched)?;
+    let begins = |session: &SessionSummary| {
+        session.session_id.starts_with(typed) || short(&session.session_id).starts_with(typed)
+    };
+    page.sessions.retain(begins);
+    page.sessions.truncate(OFFERED_MAX);
     let now = context.host.now();
     let ids = distinct_ids(&page.sessions).into_iter().map(str::to_owned);
     let says = page.sessions.iter().map(|session| {
@@ -147,7 +182,7 @@ fn sessions(context: &Context, _words: &Words) -> Result<Vec<(String, String)>> 
     Ok(ids.zip(says).collect())
 }
 
-fn checkpoints(context: &Context, _words: &Words) -> Result<Vec<(String, String)>> {
+fn checkpoints(context: &Context, _words: &Words, _typed: &str) -> Result<Vec<(String, String)>> {
     let trees = context.place()?.good_trees(&context.settings.cwd)?;
     let offered = trees.iter().take(OFFERED_MAX).map(|tree| {
         let value = tree.label.clone().unwrap_or_else(|| short_checkpoint(tree));
@@ -156,14 +191,18 @@ fn checkpoints(context: &Context, _words: &Words) -> Result<Vec<(String, String)
     Ok(offered.collect())
 }
 
-fn sessions_and_checkpoints(context: &Context, words: &Words) -> Result<Vec<(String, String)>> {
-    let mut offered = sessions(context, words)?;
-    offered.extend(checkpoints(context, words)?);
+fn sessions_and_checkpoints(
+    context: &Context,
+    words: &Words,
+    typed: &str,
+) -> Result<Vec<(String, String)>> {
+    let mut offered = sessions(context, words, typed)?;
+    offered.extend(checkpoints(context, words, typed)?);
     Ok(offered)
 }
 
 /// The attempts of the session that is typed before.
-fn attempts(context: &Context, words: &Words) -> Result<Vec<(String, String)>> {
+fn attempts(context: &Context, words: &Words, _typed: &str) -> Result<Vec<(String, String)>> {
     let store = context.store()?;
     let Some(typed) = words.operand() else {
         return Ok(Vec::new());
@@ -179,7 +218,7 @@ fn attempts(context: &Context, words: &Words) -> Result<Vec<(String, String)>> {
     Ok(offered.collect())
 }
 
-fn recipes(context: &Context, _words: &Words) -> Result<Vec<(String, String)>> {
+fn recipes(context: &Context, _words: &Words, _typed: &str) -> Result<Vec<(String, String)>> {
     let request = library_request(context, &RunRequest::of(Vec::new()))?;
     let book = RecipeBook::with_user(request.tries.recipes)?;
     let offered = book.recipes().iter();

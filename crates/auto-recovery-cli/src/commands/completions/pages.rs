@@ -20,6 +20,10 @@ const EXITS_OF_RUN: &[(&str, &str)] = &[
     ("126", "The command cannot be run."),
     ("127", "The command was not found."),
     (
+        "130, 143",
+        "Ctrl-C or SIGTERM ended it, as a shell says it; other signals are 128 and their number.",
+    ),
+    (
         "other",
         "It was not recovered: the command's own code; a signal that ended it ends recover too.",
     ),
@@ -48,7 +52,24 @@ const VARIABLES: &[(&str, &str)] = &[
         "RECOVER_DURABILITY",
         "When a record is acknowledged: sync or flush.",
     ),
-    ("NO_COLOR", "No colours, whatever its value."),
+    (
+        "RECOVER_TOKEN",
+        "What a server is shown, where no file is named.",
+    ),
+    (
+        "SSL_CERT_FILE",
+        "Certificates to trust of servers, as a file of PEM.",
+    ),
+    ("NO_COLOR", "No colours, unless it is empty."),
+    (
+        "CLICOLOR_FORCE",
+        "Colours also where no terminal is, unless it is 0 or empty.",
+    ),
+    ("TERM", "dumb has no colours and no pager."),
+    (
+        "PAGER",
+        "Shows what is longer than the screen, instead of less; empty or cat for none.",
+    ),
 ];
 
 /// The files that are read and written.
@@ -74,6 +95,11 @@ pub(super) fn main() -> Result<Vec<u8>> {
     page(&root)
 }
 
+/// The page of another name of `command`: it is that one's.
+fn alias(command: &str) -> Vec<u8> {
+    format!(".so man1/{NAME}-{command}.1\n").into_bytes()
+}
+
 /// `recover.1` and a page `recover-COMMAND.1` for each command.
 pub(super) fn all() -> Result<Vec<Generated>> {
     let mut root = Cli::command();
@@ -86,6 +112,12 @@ pub(super) fn all() -> Result<Vec<Generated>> {
         .get_subcommands()
         .filter(|command| command.get_name() != "help")
     {
+        for other in command.get_visible_aliases() {
+            pages.push(Generated {
+                name: format!("{NAME}-{other}.1"),
+                content: alias(command.get_name()),
+            });
+        }
         let name = format!("{NAME}-{}.1", command.get_name());
         pages.push(Generated {
             name,
@@ -103,7 +135,7 @@ fn page(command: &Command) -> Result<Vec<u8>> {
 }
 
 fn render(command: &Command, out: &mut Vec<u8>) -> io::Result<()> {
-    let man = Man::new(command.clone());
+    let man = Man::new(command.clone()).source(format!("{NAME} {}", env!("CARGO_PKG_VERSION")));
     man.render_title(out)?;
     man.render_name_section(out)?;
     let usage = command.clone().render_usage().to_string();
@@ -114,15 +146,20 @@ fn render(command: &Command, out: &mut Vec<u8>) -> io::Result<()> {
     if command.has_subcommands() {
         man.render_subcommands_section(out)?;
     }
-    if command.get_after_long_help().is_some() {
-        man.render_extra_section(out)?;
+    if let Some(text) = command.get_after_long_help() {
+        told_below(out, &text.to_string())?;
     }
-    let exits = match command.get_name() {
-        NAME | "run" => EXITS_OF_RUN,
-        _ => EXITS,
-    };
     writeln!(out, ".SH EXIT STATUS")?;
-    tagged(out, exits)?;
+    match command.get_name() {
+        NAME => {
+            writeln!(out, "Of \n.BR {NAME}\\-run (1):")?;
+            tagged(out, EXITS_OF_RUN)?;
+            writeln!(out, ".PP\nOf every other command:")?;
+            tagged(out, EXITS)?;
+        }
+        "run" => tagged(out, EXITS_OF_RUN)?,
+        _ => tagged(out, EXITS)?,
+    }
     writeln!(out, ".SH ENVIRONMENT")?;
     tagged(out, VARIABLES)?;
     writeln!(out, ".SH FILES")?;
@@ -140,6 +177,50 @@ fn render(command: &Command, out: &mut Vec<u8>) -> io::Result<()> {
     match command.get_version() {
         Some(_) => man.render_version_section(out),
         None => Ok(()),
+    }
+}
+
+/// What the help has below its options: examples, whose lines stay as they are, and notes. What has
+/// a section of its own is left to that.
+fn told_below(out: &mut Vec<u8>, text: &str) -> io::Result<()> {
+    let mut section = "";
+    for block in text.split("\n\n") {
+        let (first, rest) = block.split_once('\n').unwrap_or((block, ""));
+        let has_section = ["Exit codes:", "Environment:", "Files:"];
+        if has_section.iter().any(|head| first.starts_with(head)) {
+            continue;
+        }
+        let is_example = matches!(first, "Examples:" | "Example:");
+        let (begins, block) = match is_example {
+            true => ("EXAMPLES", rest),
+            false => ("NOTES", block),
+        };
+        match begins == section {
+            true => writeln!(out, ".PP")?,
+            false => writeln!(out, ".SH {begins}")?,
+        }
+        section = begins;
+        let mut is_set = false;
+        for line in block.lines() {
+            if line.starts_with(' ') != is_set {
+                is_set = !is_set;
+                writeln!(out, "{}", if is_set { ".nf" } else { ".fi" })?;
+            }
+            writeln!(out, "{}", literal(line))?;
+        }
+        if is_set {
+            writeln!(out, ".fi")?;
+        }
+    }
+    Ok(())
+}
+
+/// `line` as a page shows it: nothing in it is a request to the formatter.
+fn literal(line: &str) -> String {
+    let line = line.replace('\\', "\\e").replace('-', "\\-");
+    match line.starts_with(['.', '\'']) {
+        true => format!("\\&{line}"),
+        false => line,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::advice;
 use crate::args::MappedExit;
 use crate::commands::run::consent::{Asking, ProjectConsent};
 use crate::commands::run::console::{Lent, Terminal, hold, release};
+use crate::commands::run::located::located;
 use crate::commands::run::misplaced::misplaced;
 use crate::commands::run::narrator::{Narrator, Verdict};
 use crate::commands::run::reports::{CiPlaces, Reports};
@@ -172,7 +173,7 @@ fn run_and_prune(
     if let Some(verdict) = verdict {
         verdict.print(&context.printer);
     }
-    let outcome = outcome?;
+    let outcome = outcome.map_err(|error| located(error, &context.settings.run))?;
     let took = host.monotonic().saturating_sub(started);
     let said = tell_outcome(context, &outcome, told, took);
     let exit = unless_ended(context, interrupt, released.and(said), outcome.exit)?;

@@ -7,9 +7,12 @@ use crate::output::{columns, fold};
 /// The least characters of a command, where the terminal is narrow.
 const COMMAND_CHARS_MIN: usize = 12;
 
+/// What is said of the command that undoes, where there is room.
+pub(super) const TAKES_BACK: &str = " takes it back";
+
 /// `text` with the command in it cut, down to a few characters, so that it fits a line of `width`:
-/// what is said of it says more. Where that is not enough, it is cut no more than for two lines, of
-/// which the last `last` columns are for something else.
+/// what is said of it says more. Where that is not enough, it is cut no more than for two lines. The
+/// end of the second, `last` columns, is for something else.
 pub(super) fn fitted(text: &str, width: usize, last: usize) -> String {
     let long = columns(text);
     let (Some(start), Some(end)) = (text.find('`'), text.rfind('`')) else {
@@ -44,8 +47,9 @@ pub(super) fn two_lines(head: &str, more: &[String], width: usize) -> (String, S
         first = format!("{first} · {next}");
         others = after;
     }
+    let others = others.iter().map(|part| within(part, width));
     let rest = Some(rest).filter(|rest| !rest.is_empty());
-    let mut others: Vec<_> = rest.into_iter().chain(others.iter().cloned()).collect();
+    let mut others: Vec<_> = rest.into_iter().chain(others).collect();
     while others.len() > 2 && columns(&others.join(" · ")) > width {
         others.remove(others.len() - 2);
     }
@@ -55,6 +59,15 @@ pub(super) fn two_lines(head: &str, more: &[String], width: usize) -> (String, S
         *first = cut(first, width.saturating_sub(columns(last) + columns(" · ")));
     }
     (first, cut(&others.join(" · "), width))
+}
+
+/// `part` without what it says of the command in it, where there is room for the command alone.
+fn within(part: &str, width: usize) -> String {
+    let room = width.saturating_sub(columns("… · "));
+    match part.strip_suffix(TAKES_BACK) {
+        Some(command) if columns(part) > room => command.to_owned(),
+        _ => part.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -98,14 +111,33 @@ mod tests {
             assert_eq!(fitted(&of(command), width, 21), of(expected));
         };
         check(60, "cargo test", "cargo test");
-        check(60, "cargo test --workspace", "cargo test --wor…");
+        check(60, "cargo test --workspace", "cargo test --works…");
         check(44, "cargo test", "cargo test");
         let long = "x".repeat(200);
-        check(60, &long, &format!("{}…", "x".repeat(16)));
-        check(44, &long, &format!("{}…", "x".repeat(19)));
+        check(60, &long, &format!("{}…", "x".repeat(18)));
+        check(44, &long, &format!("{}…", "x".repeat(22)));
         check(20, &long, &format!("{}…", "x".repeat(11)));
         let at_once = "stopped at the deadline (exit 124): `sleep 10`";
         assert_eq!(fitted(at_once, 71, 21), at_once);
+    }
+
+    #[test]
+    fn the_command_to_type_is_whole_on_a_narrow_terminal() {
+        let more = [
+            "45b2f01c",
+            "recover show 45b2f01c",
+            "recover undo 45b2f01c takes it back",
+        ]
+        .map(str::to_owned);
+        let check = |width, second: &str| {
+            let said = two_lines("recovered by fix, 1 attempt, 0.6 s", &more, width);
+            assert_eq!(said.1, second, "{width}");
+        };
+        check(31, "0.6 s · recover undo 45b2f01c");
+        check(
+            60,
+            "recover show 45b2f01c · recover undo 45b2f01c takes it back",
+        );
     }
 
     #[test]
@@ -114,7 +146,7 @@ mod tests {
         let more = ["nothing was tried, 0.2 s", "recover show 45b2f01c"].map(str::to_owned);
         let expected = (
             "not recovered: `./build.sh` fails (exit 7,".to_owned(),
-            "LinkErr… · recover show 45b2f01c".to_owned(),
+            "LinkError) · recover show 45b2f01c".to_owned(),
         );
         assert_eq!(two_lines(said, &more, 46), expected);
         let expected = (

@@ -5,6 +5,7 @@ mod command;
 mod consent;
 mod console;
 mod last_lines;
+mod located;
 mod misplaced;
 mod narrator;
 mod reports;

@@ -9,8 +9,9 @@ use auto_recovery::mutex;
 use auto_recovery::run::{RunEvent, RunObserver, TreeLeft};
 use auto_recovery::wording::{cut, spelled};
 
+use crate::commands::checkpoints::with_short_checkpoints;
 use crate::commands::run::consent::LETS_IT_RUN;
-use crate::commands::run::last_lines::{fitted, two_lines};
+use crate::commands::run::last_lines::{TAKES_BACK, fitted, two_lines};
 use crate::hints;
 use crate::output::{
     Line, Printer, Status, Tone, Verbosity, columns, counted, masked, session_argument,
@@ -104,7 +105,7 @@ impl Narrator {
         if whole.chars().count() > width {
             whole = self.short_of_command(&format!("{head}{rest}"));
             // Why it exits so, and what is left changed, say more.
-            let first = |part: &&String| part.starts_with("exit ") || part.starts_with(LEFT);
+            let first = |part: &&String| says_exit(part) || part.starts_with(LEFT);
             let after = more.iter().take_while(first).count();
             more.insert(after, effort.to_owned());
         }
@@ -112,7 +113,7 @@ impl Narrator {
         let whole = fitted(&whole, width, last);
         let (mut first, mut second) = two_lines(&whole, &more, width);
         // Why the exit code surprises is said above them where it has no room.
-        if let Some(at) = more.iter().position(|part| part.starts_with("exits "))
+        if let Some(at) = more.iter().position(|part| says_exit(part))
             && ![&first, &second]
                 .iter()
                 .any(|line| line.contains(&more[at]))
@@ -160,7 +161,8 @@ impl Narrator {
         if self.verdict.is_some() {
             return;
         }
-        let line = line.map(|text| with_short_words(&self.short_of_command(text)));
+        let line = line
+            .map(|text| with_short_words(&with_short_checkpoints(&self.short_of_command(text))));
         self.status.over(|| self.printer.note_line(&line));
     }
 
@@ -424,7 +426,7 @@ impl Narrator {
         if let Some(id) = session_id {
             let word = session_argument(id);
             more.extend([short(id).to_owned(), format!("recover show {word}")]);
-            more.extend(undoable.then(|| format!("recover undo {word} takes it back")));
+            more.extend(undoable.then(|| format!("recover undo {word}{TAKES_BACK}")));
         }
         let tries = counted(*attempts as u64, "attempt");
         let effort = format!("{tries}, {}", spelled(*duration));
@@ -487,6 +489,11 @@ impl Narrator {
         };
         self.end((Tone::Bad, head), (rest, &tries), &more);
     }
+}
+
+/// Whether `part` says why a run exits as it does.
+fn says_exit(part: &str) -> bool {
+    part.starts_with("exit ") || part.starts_with("exits ")
 }
 
 fn paths(paths: &[String]) -> String {

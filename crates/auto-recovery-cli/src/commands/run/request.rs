@@ -15,11 +15,12 @@ use auto_recovery::{Category, Error, ErrorKind, Failure, Result};
 use rustix::termios::isatty;
 
 use crate::advice;
+use crate::commands::run::located::at;
 use crate::context::Context;
 use crate::identity;
 use crate::settings::{
-    FixerText, OnLeftover, Origin, PROJECT_FILE, Policy, Project, RecipeAction, RecipeChange,
-    RecipeSetting, RuleSetting, RunRequest, RunSettings, SealWhen, Setting, Settings,
+    FixerSetting, FixerText, OnLeftover, Origin, PROJECT_FILE, Policy, Project, RecipeAction,
+    RecipeChange, RecipeSetting, RuleSetting, RunRequest, RunSettings, SealWhen, Setting, Settings,
     StrategyCommand,
 };
 
@@ -248,23 +249,28 @@ fn agents(run: &RunSettings) -> Result<Presets> {
         others.extend(&layer.alternative);
     }
     let hooks = [&run.approve, &run.on_escalate];
-    let hooks = hooks.iter().filter_map(|hook| hook.value.as_ref());
+    let hooks = hooks
+        .iter()
+        .filter_map(|hook| Some((hook.value.as_ref()?, &hook.origin)));
     let recipes = run.recipes.iter().filter_map(|one| match &one.change {
         RecipeChange::Define(own) => match &own.action {
-            RecipeAction::Fix(action) | RecipeAction::Alternative(action) => Some(action),
+            RecipeAction::Fix(action) | RecipeAction::Alternative(action) => {
+                Some((action, &one.origin))
+            }
         },
         RecipeChange::Off => None,
     });
-    let others = others.into_iter().flat_map(|list| &list.value);
+    let others = each_with_origin(others);
     let mut others = others.chain(hooks).chain(recipes);
-    if let Some(misplaced) = others.find(|one| matches!(one, StrategyCommand::Agent(_))) {
+    if let Some((misplaced, origin)) =
+        others.find(|(one, _)| matches!(one, StrategyCommand::Agent(_)))
+    {
         let context = format!("{misplaced} mends files: give it as --fix, or as `fix` in a file");
-        return Err(Error::new(ErrorKind::InvalidInput, context));
+        return Err(at(origin, &Error::new(ErrorKind::InvalidInput, context)));
     }
-    let fixes = fixes.into_iter().flat_map(|list| &list.value);
-    let named: Vec<_> = fixes
-        .filter_map(|fix| match fix {
-            StrategyCommand::Agent(name) => Some(name),
+    let named: Vec<_> = each_with_origin(fixes)
+        .filter_map(|(fix, origin)| match fix {
+            StrategyCommand::Agent(name) => Some((name, origin)),
             _ => None,
         })
         .collect();
@@ -272,11 +278,27 @@ fn agents(run: &RunSettings) -> Result<Presets> {
         return Ok(Presets::default());
     }
     let changes: Vec<_> = run.fixers.iter().map(|one| one.change.clone()).collect();
-    let presets = Presets::with_user(&changes)?;
-    for name in named {
-        presets.find(name)?;
+    let presets = Presets::with_user(&changes).map_err(|error| {
+        let mut fixers = run.fixers.iter();
+        let is_bad =
+            |one: &&FixerSetting| Presets::with_user(std::slice::from_ref(&one.change)).is_err();
+        match fixers.find(is_bad) {
+            Some(one) => at(&one.origin, &error),
+            None => error,
+        }
+    })?;
+    for (name, origin) in named {
+        presets.find(name).map_err(|error| at(origin, &error))?;
     }
     Ok(presets)
+}
+
+/// Each command of `lists`, with where it stands.
+fn each_with_origin(
+    lists: Vec<&Setting<Vec<StrategyCommand>>>,
+) -> impl Iterator<Item = (&StrategyCommand, &Origin)> {
+    let lists = lists.into_iter();
+    lists.flat_map(|list| list.value.iter().map(|one| (one, &list.origin)))
 }
 
 fn hook(
@@ -353,7 +375,14 @@ pub(crate) fn user_rules(run: &RunSettings) -> Result<Option<Arc<Rules>>> {
         return Ok(None);
     }
     let own = run.rules.iter().map(rule).collect();
-    Rules::with_user(own).map(|rules| Some(Arc::new(rules)))
+    let rules = Rules::with_user(own).map_err(|error| {
+        let mut rules = run.rules.iter();
+        match rules.find(|one| Rules::with_user(vec![rule(one)]).is_err()) {
+            Some(one) => at(&one.origin, &error),
+            None => error,
+        }
+    })?;
+    Ok(Some(Arc::new(rules)))
 }
 
 fn rule(setting: &RuleSetting) -> Rule {

@@ -144,7 +144,7 @@ fn a_wait_for_another_recovery_ends_at_the_deadline() {
     assert!(machine.recover(&["show", "late"]).quiet().contains("false"));
     write(&machine, "../go", "");
     first.wait().expect("it ends");
-    let none = ["run", "--deadline", "0s", "--", "true"];
+    let none = ["run", "--deadline", "1ms", "--", "sleep", "5"];
     assert_eq!(machine.recover(&none).code, 124);
 }
 
@@ -183,6 +183,9 @@ fn inside_another_recovery_only_what_was_asked_for_is_tried() {
     assert_eq!(run.code, 1, "{run:?}");
     assert!(run.stderr.contains("Connection refused"), "{}", run.stderr);
     assert!(!run.stderr.contains("retry 1/"), "{}", run.stderr);
+    let why = "this runs inside a recovery, where only what is asked for is tried; give --fix, \
+               --retry or --alternative";
+    assert!(run.stderr.contains(why), "{}", run.stderr);
 }
 
 #[test]

@@ -173,7 +173,7 @@ fn the_patch_of_two_cures_is_both_or_says_which_it_is() {
 fn a_number_alone_means_an_attempt() {
     let machine = recovered();
     let hint = "no session 1; `recover show --last 1` shows attempt 1 of the newest session here, \
-                `recover sessions` lists the sessions";
+                `recover sessions --all` lists the sessions";
     machine.recover(&["show", "1"]).fails(1, hint);
     machine.recover(&["show", "--diff", "1"]).fails(1, hint);
 }

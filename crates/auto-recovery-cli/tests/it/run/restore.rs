@@ -202,7 +202,7 @@ fn what_is_not_there_is_named_with_the_way_out() {
     assert_eq!(run.code, 1);
     assert!(
         run.stderr
-            .contains("no session or checkpoint nobody; `recover sessions` and"),
+            .contains("no session or checkpoint nobody; `recover sessions --all` and"),
         "{run:?}"
     );
 }

@@ -2,6 +2,7 @@
 
 use super::store::{Log, SealStore};
 use super::told::{Told, newest_seal};
+use crate::audit::session_id::short;
 use crate::audit::{AuditStore, StoredEntry};
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::integrity::{EntryProof, Receipt, Tree, base64};
@@ -17,6 +18,7 @@ pub fn receipt(store: &dyn AuditStore, session: &str, attempt_number: u64) -> Re
         return Err(Error::new(ErrorKind::NotFound, text));
     };
     let not_sealed = || {
+        let session = short(session);
         let text = format!("attempt {attempt_number} of session {session} is not sealed");
         Error::new(ErrorKind::NotFound, text)
     };
@@ -31,7 +33,7 @@ pub fn receipt(store: &dyn AuditStore, session: &str, attempt_number: u64) -> Re
     }
     let (trail, entry) = read_trail(seals, session, attempt_number)?;
     let Some((index, entry)) = entry else {
-        let text = format!("session {session} has no attempt {attempt_number}");
+        let text = format!("session {} has no attempt {attempt_number}", short(session));
         let hint = Hint::ListAttempts {
             session_id: session.to_owned(),
         };

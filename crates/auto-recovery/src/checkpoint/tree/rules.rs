@@ -401,7 +401,13 @@ impl Protected {
             };
             for glob in [format!("{whole}/**"), whole] {
                 let glob = GlobBuilder::new(&glob).literal_separator(true).build();
-                set.add(glob.map_err(|error| invalid("is not a glob").with_source(error))?);
+                set.add(glob.map_err(|error| {
+                    // As it was written: what is compiled has more in it.
+                    let why = error.kind();
+                    invalid(&format!(
+                        "is not a glob: {why}; `\\` before a character makes it plain"
+                    ))
+                })?);
             }
         }
         let globs = set.build().map_err(|error| {

@@ -63,9 +63,16 @@ fn labelled(spans: &[Span], seconds: f64) -> Vec<(&Span, f64)> {
             span.seconds,
         )
     };
+    let share = |span: &Span| match seconds > 0.0 {
+        true => (span.start_seconds / seconds).clamp(0.0, 1.0 - LABEL_SHARE / 2.0),
+        false => 0.0,
+    };
+    let named = spans.iter().filter(|span| !span.label.is_empty());
+    let mut placed: Vec<_> = named.map(|span| (span, share(span))).collect();
+    // Attempts that others recorded are in the order of their ends.
+    placed.sort_by(|(_, one), (_, other)| one.total_cmp(other));
     let mut kept: Vec<(&Span, f64)> = Vec::new();
-    for span in spans.iter().filter(|span| !span.label.is_empty()) {
-        let at = (span.start_seconds / seconds).clamp(0.0, 1.0 - LABEL_SHARE / 2.0);
+    for (span, at) in placed {
         match kept.last_mut() {
             Some((before, there)) if at - *there < LABEL_SHARE => {
                 if rank(span) > rank(before) {
@@ -141,6 +148,14 @@ mod tests {
         let svg = time_line(&CHART, &[span(0.0, 0.1), span(0.2, 2.0)], 10.0);
         assert_eq!(svg.matches(">1</text>").count(), 1);
         assert!(svg.contains("<text x=\"2%\" y=\"12\">1</text>"), "{svg}");
+        let back: Vec<_> = (0..1000u32)
+            .map(|at| span(f64::from(1000 - at), 0.5))
+            .collect();
+        let svg = time_line(&CHART, &back, 1000.0);
+        assert!(svg.matches(">1</text>").count() <= 12, "{svg}");
+        let at_once = vec![span(0.0, 0.0); 1000];
+        let svg = time_line(&CHART, &at_once, 0.0);
+        assert_eq!(svg.matches(">1</text>").count(), 1, "{svg}");
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Strategy for RollbackStrategy {
         let report = guarded.go_to(&target)?;
         let paths = report.restored.len();
         let noun = if paths == 1 { "path" } else { "paths" };
-        let mut message = format!("Rolled back to {said}, {paths} {noun}");
+        let mut message = format!("rolled back to {said}, {paths} {noun}");
         message.push_str(&left_as_it_is(&report));
         Ok(Outcome::success(message.clone()).with_changes(vec![message]))
     }
