@@ -26,7 +26,7 @@ const ASKED_BYTES_MAX: usize = 512;
 /// The time for which sums are made anew that nobody asks for.
 const ASKED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The time after which the beginning of what was asked for has moved, if it goes by the present.
+/// The time after which the entries of a window are others, if it goes by the present.
 const MOVED_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// How much longer than it took to make sums is the rest after it, and the least rest.
@@ -65,7 +65,7 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    /// What is kept of what was `asked` for.
+    /// The kept answer to `asked`.
     pub(crate) fn find(&self, asked: &str, now: Duration) -> Option<Arc<Shown>> {
         let mut all = lock(&self.kept);
         let kept = all.iter_mut().find(|one| one.asked == asked)?;

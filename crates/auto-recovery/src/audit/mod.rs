@@ -25,6 +25,7 @@ mod removal;
 pub mod sealing;
 pub mod session_id;
 mod session_list;
+mod session_outcome;
 mod simple;
 mod store;
 mod stored;
@@ -42,8 +43,8 @@ pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, See
 pub use journal::{
     AttemptFinished, AttemptStarted, ChainStarted, FailureDetected, JournalEvent, JournalRecord,
     KeysDestroyed, LeftBehind, Restored, SealNotPublished, SealSigned, SessionCleared,
-    SessionFinished, SessionHeld, SessionOutcome, SessionPruned, SessionReleased, SessionStarted,
-    TailQuarantined, TrailImported, TrailRemoved, TrailSealed,
+    SessionFinished, SessionHeld, SessionPruned, SessionReleased, SessionStarted, TailQuarantined,
+    TrailImported, TrailRemoved, TrailSealed,
 };
 pub use journal_summary::{JournalSummary, this_host};
 pub use new_entry::{Appended, NewEntry};
@@ -52,6 +53,7 @@ pub use recorder::{JournalLine, RecordedEntry, Recorder, redaction_key};
 pub use redacted::RedactedStore;
 pub use removal::{Digester, Pruning, Removal, Removed, TrailDigest};
 pub use session_list::{SessionKey, SessionPage, SessionQuery, SessionSummary, sort_newest_first};
+pub use session_outcome::SessionOutcome;
 pub use simple::{ReadingImporter, TakenOver, judge_by_reading, list_by_reading};
 pub use store::{AuditStore, Durability, Importer};
 pub use stored::StoredEntry;

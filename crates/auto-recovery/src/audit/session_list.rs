@@ -199,7 +199,7 @@ impl SessionPage {
     }
 
     /// The page of `limit` sessions that ended as `query` says and follow the key `after`, out of
-    /// pages of those that may have: `read` gives one of so many behind a key.
+    /// pages of those that may have: `read` gives the one of this many behind a key.
     ///
     /// # Errors
     /// As `read`.

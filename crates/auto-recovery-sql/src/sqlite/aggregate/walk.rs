@@ -39,7 +39,7 @@ type Key = Vec<Option<i64>>;
 /// The sums so far.
 struct Walk<'q> {
     query: &'q AggregateQuery,
-    /// Of texts that are told apart, and of strategies and error types.
+    /// Those of groups, strategies and error types.
     names: Names,
     files: Names,
     total: Group,
@@ -58,7 +58,7 @@ struct Session {
     flaky: u64,
     start_us: Option<i64>,
     is_journaled: bool,
-    /// The numbers of what it says itself.
+    /// Its category, source, project and host, by their numbers.
     traits: [Option<i64>; 4],
     /// Whether its last entry was a success, and when it was.
     last: Option<(bool, Option<i64>)>,
