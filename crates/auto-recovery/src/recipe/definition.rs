@@ -61,8 +61,8 @@ pub struct Recipe {
     /// The whole command, where it is not made of the failing one. `{file}` is the failure's file,
     /// `{name}` the first word in quotes in its message, `{args}` what follows the words of
     /// `commands` without the flags that are left out, `{tool}` the failing program as it was
-    /// named, `{python}` the Python that ran it; `{beside}` before a name means the folder that this
-    /// was named from.
+    /// named, `{python}` the Python that ran it. `{beside}` before a name means the folder that
+    /// the failing program was named from.
     pub run: Vec<String>,
     /// Words to run on the file of the failure, and on the others with the same finding of its
     /// tool, when it mends for `tools`.
