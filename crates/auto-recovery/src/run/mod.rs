@@ -79,6 +79,7 @@ mod learned;
 mod machine;
 mod meant;
 mod network;
+mod nothing_known;
 mod outcome;
 mod plan_anew;
 mod planning;
