@@ -344,8 +344,8 @@ pub(crate) fn complaint(file: &SourceFile, offset: usize, reason: &str) -> Error
     )
 }
 
-/// `reason` in one line: what is said of a pattern repeats it and points at a place in it, in lines
-/// of which the last says what is wrong.
+/// `reason` in one line. What is said of a pattern repeats it and points at a place in it; its last
+/// line says what is wrong.
 pub(crate) fn one_line(reason: &str) -> String {
     let Some((first, rest)) = reason.split_once('\n') else {
         return reason.to_owned();

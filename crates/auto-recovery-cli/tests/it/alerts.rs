@@ -304,7 +304,7 @@ fn settings_that_make_no_sense_are_refused_at_the_start() {
         (
             "[alerts]\n",
             plain("quiet_hours = \"+7:00-08:00\""),
-            "hours in UTC",
+            "must be hours",
         ),
         ("[alerts]\n", plain("storm = 1"), "from 2"),
         (NTFY, plain("topic = \"\""), "1 to 64 letters"),

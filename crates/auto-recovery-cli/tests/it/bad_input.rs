@@ -145,7 +145,7 @@ clear uild-7 --yes
 report --last build-7
 ";
 
-/// The same of what not every build has.
+/// What is typed for the server, which not every build has.
 #[cfg(feature = "serve")]
 const TYPED_OF_SERVER: &str = "\
 serve --listen nope

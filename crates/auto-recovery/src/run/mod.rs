@@ -80,6 +80,7 @@ mod learned;
 mod machine;
 mod meant;
 mod network;
+mod nothing_known;
 mod outcome;
 mod plan_anew;
 mod planning;

@@ -13,6 +13,7 @@ use crate::learn::step_name;
 use crate::plan::{self, Case, Planner};
 use crate::recipe::{Candidate, Recipe, RecipeBook, Remedy, Situation};
 use crate::run::advice::{Advice, Words};
+use crate::run::nothing_known::{nothing_known, remedy};
 use crate::run::request::{Policy, RunRequest, StrategyCommand, display_command};
 use crate::run::tree_rules::RollbackTarget;
 use crate::strategy::RecoveryStrategyType;
@@ -129,11 +130,6 @@ pub struct Circumstances<'a> {
 }
 
 impl RunRequest {
-    /// Whether it is part of another recovery, which tries what can be tried itself.
-    fn is_nested(&self) -> bool {
-        self.record.parent_session.is_some()
-    }
-
     /// What would be tried against `situation` under `policy`, on this machine as it is. `took` is
     /// how long the command ran.
     ///
@@ -557,24 +553,6 @@ fn back(target: &RollbackTarget) -> PlannedStep {
     }
 }
 
-/// Why nothing at all is tried against a failure of `category`.
-fn nothing_known(category: Category, nested: bool, words: Words) -> String {
-    match category {
-        _ if nested => (words.advice)(
-            "this runs inside a recovery, where only what is asked for is tried",
-            &Advice::GiveAnything,
-        ),
-        Category::Unknown => (words.advice)(
-            "no recipe knows this failure, and what is unknown is not retried blindly",
-            &Advice::GiveAnything,
-        ),
-        _ => (words.advice)(
-            &format!("no recipe mends this {category} failure"),
-            &Advice::GiveCommand,
-        ),
-    }
-}
-
 impl RunPlan {
     /// Leaves out that nothing is known against a failure of `category`, where that is beside the
     /// point.
@@ -595,15 +573,5 @@ impl RunPlan {
             );
             *why = request.advise(says, &Advice::OrGiveCommand);
         }
-    }
-}
-
-/// What somebody can do about a lasting failure of the type `kind`.
-fn remedy(kind: &str) -> &'static str {
-    match kind {
-        "InvalidApiKey" => "set a key that is valid, or log in",
-        "PromptTooLong" => "give it less to read",
-        "TurnLimit" | "BudgetExhausted" => "raise its limit",
-        _ => "remove the cause",
     }
 }

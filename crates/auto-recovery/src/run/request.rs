@@ -380,6 +380,11 @@ pub enum Mode {
 }
 
 impl RunRequest {
+    /// Whether it is part of another recovery, which tries what can be tried itself.
+    pub(super) fn is_nested(&self) -> bool {
+        self.record.parent_session.is_some()
+    }
+
     /// A request to run `argv` in `cwd`, with its state in `state_dir` and its record in `store`.
     /// Nothing else is given: each failure has the policy by default, built-in recipes that are
     /// safe may be tried, and no program is found by its name until a search path is set.

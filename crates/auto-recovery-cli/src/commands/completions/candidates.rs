@@ -134,7 +134,7 @@ fn completer(offer: Offer, words: Words) -> ArgValueCompleter {
     })
 }
 
-/// Those of `values` that a list, of which the last part is typed, does not have yet.
+/// Those of `values` that the list being typed does not have yet, for its last part.
 fn once_each(values: Vec<PossibleValue>, words: Words) -> ArgValueCompleter {
     ArgValueCompleter::new(move |typed: &OsStr| {
         let list = words.0.last().map(|word| word.to_string_lossy());

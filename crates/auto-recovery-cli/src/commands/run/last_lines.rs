@@ -11,8 +11,8 @@ const COMMAND_CHARS_MIN: usize = 12;
 pub(super) const TAKES_BACK: &str = " takes it back";
 
 /// `text` with the command in it cut, down to a few characters, so that it fits a line of `width`:
-/// what is said of it says more. Where that is not enough, it is cut no more than for two lines. The
-/// end of the second, `last` columns, is for something else.
+/// what is said of it says more. Where that is not enough, it is cut no more than for two lines.
+/// The end of the second, `last` columns, is for something else.
 pub(super) fn fitted(text: &str, width: usize, last: usize) -> String {
     let long = columns(text);
     let (Some(start), Some(end)) = (text.find('`'), text.rfind('`')) else {

@@ -1,5 +1,5 @@
-//! Mistakes in a configuration file that only the library sees, told with the file and the line. What
-//! was typed is told as the library says it.
+//! Mistakes in a configuration file that only the library sees, told with the file and the line.
+//! What was typed is told as the library says it.
 
 use auto_recovery::{Error, ErrorKind, Hint};
 

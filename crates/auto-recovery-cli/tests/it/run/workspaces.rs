@@ -62,7 +62,7 @@ fn restore_last_is_about_this_workspace_only() {
     machine.write("c/file", "");
     let none = recover_in(&machine, "c", &["restore", "--last"]);
     assert_eq!(none.code, 1, "{none:?}");
-    assert!(none.stderr.contains("`recover sessions`"), "{none:?}");
+    assert!(none.stderr.contains("`recover sessions --all`"), "{none:?}");
     // By its name a session is restored from anywhere.
     assert_eq!(recover_in(&machine, "c", &["restore", "in-b"]).code, 0);
     assert_eq!(at("b/value").as_deref(), Some("broken\n"));
