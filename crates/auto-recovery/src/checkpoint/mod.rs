@@ -14,6 +14,7 @@
 mod beside;
 mod collecting;
 mod commit;
+mod first_rules;
 mod going_back;
 mod good_trees;
 mod lines;

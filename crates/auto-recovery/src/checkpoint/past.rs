@@ -1,10 +1,9 @@
-//! Which files were there at a snapshot: what tells later whether something is the only copy of what
-//! no checkpoint holds.
+//! The files that were there at a snapshot: they tell later whether something is an only copy.
 //!
-//! A file that was there before a snapshot, and is none of those that it holds, came from where no
-//! snapshot looks: it had another name (an ignored file, `.git`, `node_modules`) or lay elsewhere.
-//! Nothing else has its content, so it is given its name back or left, and never removed. Kept
-//! beside the tree, so that a run after a kill knows it, too.
+//! A file that was there before a snapshot, and is none of those in it, came from where no snapshot
+//! looks: it had another name (an ignored file, `.git`, `node_modules`) or lay elsewhere. Nothing
+//! else has its content, so it is given its name back or left, and never removed. Kept beside the
+//! tree, so that a run after a kill knows it, too.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,20 +12,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::checkpoint::tree::cache::Known;
 use crate::checkpoint::tree::manifest::Node;
 use crate::checkpoint::tree::path::RelPath;
-use crate::checkpoint::tree::stamp::Stamp;
+use crate::checkpoint::tree::uncopied::Uncopied;
 use crate::checkpoint::tree::watch::Watch;
 
 const MAGIC: &[u8] = b"recover past 1\0";
-
-/// An item that no checkpoint holds, as it was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::checkpoint) struct Uncopied {
-    pub(in crate::checkpoint) ino: u64,
-    /// Mode, size and time of a file; of a directory nothing more is known.
-    pub(in crate::checkpoint) file: Option<(u32, u64, i64)>,
-    /// When it was made, in nanoseconds since 1970, where that was asked.
-    pub(in crate::checkpoint) made_ns: Option<i64>,
-}
 
 /// The items that were there at a snapshot.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +24,7 @@ pub(in crate::checkpoint) struct Past {
     pub(in crate::checkpoint) seen_ns: Option<i64>,
     /// What no checkpoint holds.
     uncopied: BTreeMap<RelPath, Uncopied>,
-    /// The inodes of what it holds, sorted; `None` if a release that did not note them made it.
+    /// The inodes of the files in it, sorted; `None` if an earlier release made it.
     held: Option<Arc<[u64]>>,
     /// The paths of these; known only to the process that took the snapshot.
     places: HashMap<u64, RelPath>,
@@ -207,25 +196,6 @@ fn uncopied(is_file: bool, record: &[u8]) -> Option<(RelPath, Uncopied)> {
 
 fn number<T: std::str::FromStr>(digits: &[u8]) -> Option<T> {
     std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
-impl Uncopied {
-    /// Whether an item with `stamp`, made at that time, is still this one, as far as inode, size
-    /// and times tell.
-    pub(in crate::checkpoint) fn is_still(&self, stamp: &Stamp, made_ns: Option<i64>) -> bool {
-        if self
-            .made_ns
-            .zip(made_ns)
-            .is_some_and(|(then, now)| then != now)
-        {
-            return false;
-        }
-        let is_same = self.file.is_none_or(|(mode, size, mtime_ns)| {
-            let is_identity = (size, mtime_ns) == (0, 0);
-            stamp.mode == mode && (is_identity || (stamp.size, stamp.mtime_ns) == (size, mtime_ns))
-        });
-        self.ino == stamp.ino && is_same
-    }
 }
 
 #[cfg(test)]

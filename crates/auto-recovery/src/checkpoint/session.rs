@@ -11,19 +11,19 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::checkpoint::commit::{self, Checkpoint};
+use crate::checkpoint::first_rules::{first_rules, other_rules};
 use crate::checkpoint::options::MIB;
 use crate::checkpoint::past::Past;
 use crate::checkpoint::reading::Reading;
 use crate::checkpoint::repository::import::Importer;
-use crate::checkpoint::repository::user_git::{self, other_work_trees, own_excludes};
+use crate::checkpoint::repository::user_git::{self, other_work_trees};
 use crate::checkpoint::restore::reserve;
 use crate::checkpoint::restore::temp;
 use crate::checkpoint::side_list;
 use crate::checkpoint::store::CheckpointStore;
 use crate::checkpoint::tree::cache::{Cache, Known, manifest_of};
-use crate::checkpoint::tree::ignore_files::{self, IgnoreBudget};
+use crate::checkpoint::tree::ignore_files::IgnoreBudget;
 use crate::checkpoint::tree::manifest::{Manifest, Node, ObjectId, Why};
-use crate::checkpoint::tree::mounts::Mounts;
 use crate::checkpoint::tree::opened::Opened;
 use crate::checkpoint::tree::path::{RelPath, display_path, some_names, to_os};
 use crate::checkpoint::tree::rules::Rules;
@@ -507,26 +507,6 @@ impl CheckpointSession {
     }
 }
 
-/// The rules of `also` that say something else than `rules`.
-fn other_rules<'r>(rules: &Rules, also: &[&'r Checkpoint]) -> Vec<&'r Rules> {
-    let mut known = vec![rules.encode()];
-    let mut others: Vec<&Rules> = Vec::new();
-    for also in also {
-        let is_known = others
-            .iter()
-            .any(|other| std::ptr::eq(*other, &*also.rules));
-        if is_known || std::ptr::eq(rules, &*also.rules) {
-            continue;
-        }
-        let encoded = also.rules.encode();
-        if !known.contains(&encoded) {
-            known.push(encoded);
-            others.push(&also.rules);
-        }
-    }
-    others
-}
-
 /// Removes the lock files that a git which was killed left on this session's refs. Whoever begins a
 /// session holds the workspace lock, so no other git is at work there.
 fn remove_stale_locks(refs: &Path) {
@@ -539,42 +519,6 @@ fn remove_stale_locks(refs: &Path) {
             let _stays = fs::remove_file(entry.path());
         }
     }
-}
-
-/// How messages name the user's own ignore file for all projects.
-const GLOBAL: &str = "your ignore file for all projects (core.excludesFile)";
-
-/// The rules that hold for the whole tree, before any of its ignore files is read.
-fn first_rules(
-    store: &CheckpointStore,
-    global: &mut Option<Vec<u8>>,
-    budget: &IgnoreBudget,
-) -> Result<Rules> {
-    let root = store.root.path();
-    let count = |file: &str, text: &Option<Vec<u8>>| {
-        budget.count(root, file, text.as_deref().unwrap_or_default())
-    };
-    let default_global = store.options.excludes_file.as_deref();
-    let mounts = Mounts::below(store.root.path());
-    let Some(git_dir) = store.workspace.git_dir() else {
-        // Without a repository at the top they hold in the repositories inside the tree only.
-        *global = default_global.and_then(|file| ignore_files::read_at(file).ok());
-        count(GLOBAL, global)?;
-        let rules = Rules::new(Vec::new(), false, &store.options.protect)?;
-        return Ok(rules.with_mounts(mounts));
-    };
-    let settings = user_git::ignore_settings(&store.git, git_dir, root, default_global);
-    let own = own_excludes(git_dir);
-    count(GLOBAL, &settings.global)?;
-    count(".git/info/exclude", &own)?;
-    global.clone_from(&settings.global);
-    let texts = settings.global.into_iter().chain(own);
-    let protect = &store.options.protect;
-    let rules = Rules::new(texts.collect(), settings.ignores_case, protect)?;
-    if rules.is_lost() {
-        return Err(ignore_files::too_many(root, GLOBAL));
-    }
-    Ok(rules.with_mounts(mounts))
 }
 
 fn free_bytes(store: &CheckpointStore) -> Result<u64> {

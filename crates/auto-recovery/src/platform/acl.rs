@@ -1,7 +1,7 @@
 //! Access control lists: who may use a file beyond its owner and its group.
 //!
-//! A file that is written anew in the place of another one gets that one's list. Without it the bits
-//! for the group, which stand for the whole list, would let the group in.
+//! A file that is written anew in the place of another one gets that one's list. Without it the
+//! bits for the group, which stand for the whole list, would let the group in.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd as _, OwnedFd};

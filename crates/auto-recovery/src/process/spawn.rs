@@ -154,11 +154,8 @@ fn refusal(spec: &CommandSpec, error: io::Error) -> Error {
         return Error::new(kind, context).with_source(error);
     }
     let by_path = name.contains('/');
-    let path = spec
-        .cwd
-        .as_deref()
-        .unwrap_or(Path::new(""))
-        .join(spec.program());
+    let cwd = spec.cwd.as_deref().unwrap_or(Path::new(""));
+    let path = cwd.join(spec.program());
     let code = Errno::from_io_error(&error);
     let (kind, context) = match code {
         Some(Errno::NOENT) if name.is_empty() => (

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use crate::checkpoint::repository::blobs::{Blobs, CopyError};
 use crate::checkpoint::restore::compare;
-use crate::checkpoint::restore::plan::{Expect, Item};
+use crate::checkpoint::restore::item::{Expect, Item};
 use crate::checkpoint::restore::reserve;
 use crate::checkpoint::restore::restorer::{Restorer, Stands};
 use crate::checkpoint::restore::tree_writer::{Access, Given};

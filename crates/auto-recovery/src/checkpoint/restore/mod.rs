@@ -2,6 +2,7 @@
 
 pub(super) mod compare;
 pub(super) mod contents;
+pub(super) mod item;
 pub(super) mod moved;
 pub(super) mod plan;
 pub(super) mod reserve;

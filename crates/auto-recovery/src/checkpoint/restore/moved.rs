@@ -1,10 +1,10 @@
-//! The only copies of what no checkpoint holds, among what a restore would remove or replace: an
-//! ignored file, `node_modules`, `.git`, a work tree, something from outside, under another name.
+//! Only copies among the items that a restore would remove or replace: an ignored file, `.git`,
+//! `node_modules`, a work tree, something from outside, under another name.
 //!
-//! Recognised by inode and by the time that it was made, where the file system tells that: what was
-//! there before the snapshot that a restore goes back to, and is none of what that holds, is such a
-//! copy. It gets its name back where that is known, and is left where not. Where nothing tells when
-//! a file was made, it is the same only with its size and time.
+//! Recognised by inode and by the time that it was made, where the file system tells that: an item
+//! that was there before the snapshot that a restore goes back to, and is none of those in it, is
+//! such a copy. It gets its name back where that is known, and is left where not. Where nothing
+//! tells when a file was made, it is the same only with its size and time.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -12,33 +12,13 @@ use std::os::fd::OwnedFd;
 use std::time::UNIX_EPOCH;
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::past::{Past, Uncopied};
-use crate::checkpoint::restore::plan::{Expect, Item};
+use crate::checkpoint::past::Past;
+use crate::checkpoint::restore::item::{Expect, Item, Moved, Older};
 use crate::checkpoint::tree::manifest::{Node, ObjectId};
 use crate::checkpoint::tree::path::{RelPath, is_within, split, to_os};
 use crate::checkpoint::tree::root::{Root, stamp_and_birth_at};
 use crate::checkpoint::tree::stamp::Stamp;
-
-/// A path under the name it has now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::checkpoint) struct Moved {
-    pub(in crate::checkpoint) now: RelPath,
-    pub(in crate::checkpoint) was: RelPath,
-    /// Whether a checkpoint holds it all the same, so that its name is a shorter way back and no
-    /// more.
-    pub(in crate::checkpoint) is_held: bool,
-    /// Whether it was written since the name changed, or before.
-    pub(in crate::checkpoint) is_changed: bool,
-}
-
-/// What is older than the snapshot that a restore goes back to.
-#[derive(Debug, Default)]
-pub(in crate::checkpoint) struct Older {
-    /// What gets its name back.
-    pub(in crate::checkpoint) moved: Vec<Moved>,
-    /// What is left, for nobody knows what it was called.
-    pub(in crate::checkpoint) left: Vec<RelPath>,
-}
+use crate::checkpoint::tree::uncopied::Uncopied;
 
 /// What is older among the `items` of a restore from `from` to `to`, the paths of `also`, and what
 /// `from` saw and does not hold.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::restore::moved::{Moved, Older};
+use crate::checkpoint::restore::item::{Expect, Item, Moved, Older};
 use crate::checkpoint::restore::secrets::{Fate, SecretsOf};
 use crate::checkpoint::restore::writers::written_by_others;
 use crate::checkpoint::tree::manifest::{Identity, Manifest, Node, Why};
@@ -25,15 +25,6 @@ pub struct Beside {
     pub display: String,
     /// The run, in words.
     pub who: String,
-}
-
-/// What a path must be for a restore to touch it.
-#[derive(Clone, Debug)]
-pub(in crate::checkpoint) enum Expect {
-    /// Just this (`None`: nothing).
-    Node(Option<Node>),
-    /// Anything: there is no snapshot of the present.
-    Any,
 }
 
 /// What a restore does with a file that is watched for its name, and that the target lacks.
@@ -75,14 +66,6 @@ impl NewSecrets {
             (Self::Stay, _) => Self::Stay,
         }
     }
-}
-
-/// One path to put back.
-#[derive(Clone, Debug)]
-pub(in crate::checkpoint) struct Item {
-    pub(in crate::checkpoint) path: RelPath,
-    pub(in crate::checkpoint) from: Expect,
-    pub(in crate::checkpoint) to: Option<Node>,
 }
 
 /// What a restore is to do, and what it must leave.
@@ -200,8 +183,8 @@ impl Plan {
             .retain(|item| item.to.is_some() || !holding.contains(&*item.path));
     }
 
-    /// Leaves the files that others have open for writing: what they write from now on would go to a
-    /// file without a name.
+    /// Leaves the files that others have open for writing: what they write from now on would go to
+    /// a file without a name.
     pub(in crate::checkpoint) fn leave_written(&mut self, root: &Root) {
         let replaces = |item: &Item| match (&item.from, &item.to) {
             (Expect::Node(Some(Node::File { .. })), to) => !matches!(to, Some(Node::Opaque { .. })),

@@ -9,8 +9,7 @@ use rustix::io::Errno;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::repository::blobs::Blobs;
 use crate::checkpoint::restore::compare::{self, stands};
-use crate::checkpoint::restore::moved::Moved;
-use crate::checkpoint::restore::plan::{Expect, Item};
+use crate::checkpoint::restore::item::{Expect, Item, Moved};
 use crate::checkpoint::restore::reserve;
 use crate::checkpoint::restore::restored::Refused;
 use crate::checkpoint::restore::temp;
@@ -196,7 +195,7 @@ impl<'a> Restorer<'a> {
     }
 
     /// Gives ignored files the bits back that they had; those that have them, as records name them.
-    pub(in crate::checkpoint) fn give_bits_back(&mut self, all: &[Bits]) -> Vec<String> {
+    fn give_bits_back(&mut self, all: &[Bits]) -> Vec<String> {
         let given = all.iter().filter(|bits| {
             let stamp = self.writer.stamp(&bits.path).ok().flatten();
             let is_still = stamp.is_some_and(|stamp| bits.is_still(&stamp));
@@ -270,10 +269,18 @@ impl<'a> Restorer<'a> {
         }
     }
 
-    /// Leaves what is older than the target, and nothing else has.
-    pub(in crate::checkpoint) fn leave_older(&mut self, older: Vec<RelPath>) {
+    /// Takes over what gets its name back, what is left for its age and what others write, and
+    /// gives `bits` back; the paths that have them.
+    pub(in crate::checkpoint) fn begin(
+        &mut self,
+        (moved, older, written): (Vec<Moved>, Vec<RelPath>, Vec<RelPath>),
+        bits: &[Bits],
+    ) -> Vec<String> {
+        self.moved = moved;
+        self.foreign.extend(written);
         let left = older.into_iter().map(|path| (path, OLDER.to_owned()));
         self.refused.extend(left);
+        self.give_bits_back(bits)
     }
 
     /// What could not be put back. Of what is left for its age, only the topmost is named.

@@ -11,7 +11,8 @@
 use std::collections::HashSet;
 
 use crate::checkpoint::commit::Checkpoint;
-use crate::checkpoint::restore::plan::{Expect, Item, Plan};
+use crate::checkpoint::restore::item::{Expect, Item};
+use crate::checkpoint::restore::plan::Plan;
 use crate::checkpoint::restore::restored::RestoreReport;
 use crate::checkpoint::restore::restorer::{Restorer, Seen};
 use crate::checkpoint::store::CheckpointStore;
@@ -38,10 +39,7 @@ pub(in crate::checkpoint) fn run(
         ..RestoreReport::default()
     };
     let mut restorer = Restorer::new(store, to, seen)?;
-    restorer.moved = plan.moved;
-    restorer.leave_older(plan.older);
-    restorer.foreign.extend(plan.written);
-    report.bits_back = restorer.give_bits_back(&plan.bits);
+    report.bits_back = restorer.begin((plan.moved, plan.older, plan.written), &plan.bits);
     let mut items = plan.items;
     let all = items.clone();
     // Once at least: names may be all that goes back.

@@ -8,7 +8,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::checkpoint::restore::moved::Moved;
+use crate::checkpoint::restore::item::Moved;
 use crate::checkpoint::tree::manifest::{Identity, Manifest, Node};
 use crate::checkpoint::tree::path::RelPath;
 use crate::checkpoint::tree::root::Root;

@@ -1,7 +1,7 @@
 //! What stands at a path that is to be put back, and whether it may be touched.
 
 use crate::checkpoint::restore::compare::{is_between, stands};
-use crate::checkpoint::restore::plan::{Expect, Item};
+use crate::checkpoint::restore::item::{Expect, Item};
 use crate::checkpoint::restore::restorer::{Restorer, Stands};
 use crate::checkpoint::tree::path::RelPath;
 use crate::checkpoint::tree::stamp::Stamp;

@@ -1,8 +1,9 @@
 //! Files of the tree that programs have open for writing which are none of ours.
 //!
 //! A server goes on writing into the file that it opened, whatever stands at that name by now. To
-//! replace it would lose all that it writes from then on, so an undo leaves it. It looks and changes
-//! nothing; what may not be seen (another user's program, one in another container) is not found.
+//! replace it would lose all that it writes from then on, so an undo leaves it. It looks and
+//! changes nothing; a program that may not be seen (another user's, one in another container) is
+//! not found.
 
 use std::collections::HashSet;
 use std::fs;

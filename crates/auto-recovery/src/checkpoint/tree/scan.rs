@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::fs::{Dir, FileType};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::checkpoint::options::CheckpointLimits;
@@ -15,6 +15,7 @@ use crate::checkpoint::repository::user_git::own_excludes;
 use crate::checkpoint::tree::ignore_files::{self, IgnoreBudget};
 use crate::checkpoint::tree::manifest::{Identity, Manifest, Why};
 use crate::checkpoint::tree::mounts::Mounts;
+use crate::checkpoint::tree::names::{Name, names_in};
 use crate::checkpoint::tree::opened::Opened;
 use crate::checkpoint::tree::path::{RelPath, display_path, join, split, to_os};
 use crate::checkpoint::tree::root::{Above, Own, Root, is_git_elsewise, open_file_at, stamp_at};
@@ -155,13 +156,6 @@ struct Todo {
 struct Other {
     chain: Chain,
     is_ignored: bool,
-}
-
-/// A name in a directory, before it is looked at.
-struct Name {
-    name: Box<[u8]>,
-    /// Whether it is a directory, where listing says so.
-    is_dir: Option<bool>,
 }
 
 /// One of those who walk.
@@ -595,23 +589,4 @@ fn others_below(listing: &Listing<'_>, ignored: Vec<bool>) -> Vec<Other> {
         is_ignored,
     });
     others.collect()
-}
-
-fn names_in(dir: &OwnedFd) -> Result<Vec<Name>, Errno> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." {
-            let is_dir = match entry.file_type() {
-                FileType::Unknown => None,
-                known => Some(known.is_dir()),
-            };
-            names.push(Name {
-                name: name.into(),
-                is_dir,
-            });
-        }
-    }
-    Ok(names)
 }

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::checkpoint::past::Uncopied;
 use crate::checkpoint::repository::user_git::{Head, common_dir};
 use crate::checkpoint::tree::manifest::{Identity, Manifest, Node, Why};
 use crate::checkpoint::tree::path::{RelPath, display_path, split};
 use crate::checkpoint::tree::root::Inode;
 use crate::checkpoint::tree::stamp::Stamp;
+use crate::checkpoint::tree::uncopied::Uncopied;
 use crate::files::hash::fnv128;
 use crate::files::{Links, read_small};
 use crate::redaction::is_secret_file_name;
@@ -184,8 +184,8 @@ impl Watch {
         self.is_partial |= other.is_partial;
     }
 
-    /// Notes the file outside the tree that the covered link at `path` leads to: a tool that is told
-    /// to work on the tree may write into it.
+    /// Notes the file outside the tree that the covered link at `path` leads to: a tool that works
+    /// on the tree may write into it.
     pub(in crate::checkpoint) fn note_outside(&mut self, path: RelPath, stamp: &Stamp) {
         if self.outside.len() < LINKS_MAX {
             self.outside.insert(path, seen(stamp));
