@@ -545,6 +545,11 @@ impl Case<'_> {
         [0, 1]
             .into_iter()
             .find_map(|stream| last_line(self.unsettled(stream)))
+            .or_else(|| {
+                self.streams
+                    .iter()
+                    .find_map(|stream| last_line(&stream.text))
+            })
             .unwrap_or_else(|| format!("ended with {} and said nothing", self.exit_name()))
     }
 }

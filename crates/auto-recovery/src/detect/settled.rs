@@ -36,7 +36,6 @@ const CHECKS: &[(&str, &[i32])] = &[
     ("isort", &[1]),
     ("ktlint", &[1, 3]),
     ("markdownlint", &[1, 2, 3, 4]),
-    ("mypy", &[1, 2]),
     ("oxlint", &[1, 2]),
     ("prettier", &[1, 2]),
     ("pycodestyle", &[1]),
@@ -102,6 +101,16 @@ const WRAPPED_PATTERN: &str = concat!(
     r"(?i)non-?zero|\bexit(?:ed)?(?: with)?(?: a)? (?:status|code)\b|\bcommand\b.*\bfail(?:ed|ure)\b",
     r"|CalledProcessError|UnexpectedExit|\bexited with\b|\bfailed with\b|\bELIFECYCLE\b|\*\*\* \[",
 );
+
+/// What works within another program, and says with that one's words that it failed.
+const KIN: &[&[&str]] = &[&["clippy", "rustc", "cargo"], &["eslint", "prettier"]];
+
+/// Whether what `source` says may be the end of what `check` reported.
+fn is_kin(source: &str, check: Option<&str>) -> bool {
+    let is_of = |kin: &&&[&str]| check.is_some_and(|check| kin.contains(&check));
+    let mut kin = KIN.iter().filter(is_of);
+    Some(source) == check || kin.any(|kin| kin.contains(&source))
+}
 
 /// Whether findings of `rule` are those of a check.
 fn is_check(rule: &Rule) -> bool {
@@ -260,7 +269,8 @@ impl Case<'_> {
         let mut others = own.filter(|prepared| !prepared.is_users && !is_check(&prepared.rule));
         others.any(|prepared| {
             let rule = &prepared.rule;
-            let is_named = rule.source.is_some() && rule.source.as_deref() != check;
+            let source = rule.source.as_deref();
+            let is_named = source.is_some_and(|source| !is_kin(source, check));
             let speaks_below = match rule.sign {
                 Sign::Test | Sign::Exception => true,
                 Sign::Cause | Sign::Diagnostic | Sign::Tool | Sign::System => is_named,

@@ -216,3 +216,20 @@ fn a_code_that_a_check_never_gives_is_somebody_elses() {
         "code_quality formatting /w/app.py",
     );
 }
+
+#[test]
+fn what_only_looks_like_a_check_is_no_check() {
+    let error = "a.py:3: error: port <1>\n";
+    check("./s.sh", 4, ["", error], "code_quality type-error a.py");
+    let clippy = "error: unneeded `return` statement\n --> src/main.rs:4:5\n  |\n\
+        4 |     return pieces * 3;\n  |     ^^^^^^^^^^^^^^^^^\n  |\n  \
+        = note: `-D clippy::needless-return` implied by `-D warnings`\n\n\
+        error: could not compile `price` (bin \"price\") due to 1 previous error\n\
+        make: *** [Makefile:2: lint] Error 101\n";
+    check(
+        "make¦lint",
+        2,
+        ["cargo clippy -- -D warnings\n", clippy],
+        "code_quality clippy::needless_return src/main.rs",
+    );
+}
