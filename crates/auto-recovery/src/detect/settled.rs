@@ -105,7 +105,7 @@ const WRAPPED_PATTERN: &str = concat!(
 /// What works within another program, and says with that one's words that it failed.
 const KIN: &[&[&str]] = &[&["clippy", "rustc", "cargo"], &["eslint", "prettier"]];
 
-/// Whether what `source` says may be the end of what `check` reported.
+/// Whether the words of `source` may end the report of `check`.
 fn is_kin(source: &str, check: Option<&str>) -> bool {
     let is_of = |kin: &&&[&str]| check.is_some_and(|check| kin.contains(&check));
     let mut kin = KIN.iter().filter(is_of);

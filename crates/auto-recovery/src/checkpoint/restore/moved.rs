@@ -108,7 +108,7 @@ impl<'l> Look<'l> {
         }
     }
 
-    /// The stamp and birth of what stands at `path`. Paths come in order, so that a directory is
+    /// The stamp and birth of the item at `path`. Paths come in order, so that a directory is
     /// opened once.
     fn seen(&self, path: &RelPath) -> Option<(Stamp, Option<i64>)> {
         let (parent, name) = split(path);
@@ -176,7 +176,7 @@ impl<'l> Look<'l> {
         })
     }
 
-    /// Whether the target holds the content of what stands at `item`.
+    /// Whether the target holds the content of `item`.
     fn has_content(&self, item: &Item, from: &Checkpoint) -> bool {
         match from.manifest.get(&item.path) {
             Some(Node::File { id, .. }) => self.contents.contains(id),

@@ -283,7 +283,7 @@ impl<'a> Restorer<'a> {
         self.give_bits_back(bits)
     }
 
-    /// What could not be put back. Of what is left for its age, only the topmost is named.
+    /// What could not be put back. Only the topmost is named of paths that stay for their age.
     pub(in crate::checkpoint) fn refusals(&self) -> Vec<Refused> {
         let is_older = |path: &[u8]| self.refused.get(path).is_some_and(|why| why == OLDER);
         let is_named = |(path, reason): &(&RelPath, &String)| {

@@ -1,4 +1,4 @@
-//! Items that no checkpoint holds, and by what they are known under any name.
+//! Items that no checkpoint holds, recognised under any name by their inodes.
 
 use crate::checkpoint::tree::stamp::Stamp;
 
