@@ -270,8 +270,13 @@ fn simple_commands(script: &str) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
-    let mut characters = script.chars();
+    let mut is_file = false;
+    let mut characters = script.chars().peekable();
     while let Some(character) = characters.next() {
+        if is_file && word.is_some() && quote.is_none() && ends_word(character) {
+            // The name of a file that a stream goes to is no word of the command.
+            (word, is_file) = (None, false);
+        }
         match (quote, character) {
             (Some(open), _) if character == open => quote = None,
             (Some('"') | None, '\\') => {
@@ -282,6 +287,19 @@ fn simple_commands(script: &str) -> Vec<Vec<String>> {
                 word.get_or_insert_default();
                 quote = Some(character);
             }
+            (None, '&') if characters.peek() == Some(&'>') => end_word(&mut commands, &mut word),
+            (None, '>' | '<') => {
+                // So is the number of a stream.
+                word.take_if(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+                end_word(&mut commands, &mut word);
+                characters.next_if(|next| matches!(next, '>' | '<' | '|'));
+                is_file = characters.next_if_eq(&'&').is_none();
+                while !is_file
+                    && characters
+                        .next_if(|next| next.is_ascii_digit() || *next == '-')
+                        .is_some()
+                {}
+            }
             (None, ';' | '|' | '&' | '\n' | '(' | ')') => {
                 end_word(&mut commands, &mut word);
                 commands.push(Vec::new());
@@ -290,7 +308,9 @@ fn simple_commands(script: &str) -> Vec<Vec<String>> {
             (None, _) => word.get_or_insert_default().push(character),
         }
     }
-    end_word(&mut commands, &mut word);
+    if !is_file {
+        end_word(&mut commands, &mut word);
+    }
     commands.retain(|command| {
         command
             .first()
@@ -309,6 +329,11 @@ const SHELL_BUILTINS: &[&str] = &[
     "set", "cd", "fi", "done", "for", "}", "export", "trap", "true", "false", "echo", "exit",
     "source", ".", ":", "[", "test", "read", "umask", "ulimit", "shift", "wait", "return", "local",
 ];
+
+/// Whether an unquoted character ends a word.
+fn ends_word(character: char) -> bool {
+    character.is_whitespace() || matches!(character, ';' | '|' | '&' | '(' | ')' | '>' | '<')
+}
 
 fn end_word(commands: &mut [Vec<String>], word: &mut Option<String>) {
     let (Some(word), Some(command)) = (word.take(), commands.last_mut()) else {

@@ -31,6 +31,20 @@ fn programs_are_seen_through_their_launchers() {
         &["bash", "grep"],
     );
     check(&["sh", "-c", "test -z \"$(gofmt -l .)\""], &["sh", "gofmt"]);
+    // Where streams go is no program.
+    for script in [
+        "echo boom >&2; exit 3",
+        "{ echo boom 1>&2; exit 3; }",
+        "echo boom > 'a log'; exit 3",
+        "echo boom &>log; exit 3 2>/dev/null",
+        "exit 3 >",
+    ] {
+        check(&["sh", "-c", script], &["sh"]);
+    }
+    check(
+        &["sh", "-c", "cargo fmt --check >out 2>&1 && ls <in>out"],
+        &["sh", "cargo", "rustfmt", "ls"],
+    );
     check(&["bash", "run.sh"], &["bash"]);
     check(
         &["cargo", "+nightly", "fmt", "--check"],
