@@ -43,6 +43,7 @@ pub use replaced::{ReplacedTree, replaced_trees};
 pub use repository::user_index::{Staged, UserIndex};
 pub use restore::plan::Beside;
 pub use restore::restored::{Refused, RestoreReport};
+pub(crate) use restore::writers::RUN_VARIABLE;
 pub(crate) use retention::size;
 pub use retention::{
     OtherRooms, PruneReport, RetentionLimits, find_session, prune, remove_ended, remove_session,

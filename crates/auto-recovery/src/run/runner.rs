@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use crate::audit::redaction_key;
+use crate::checkpoint::RUN_VARIABLE;
 use crate::detect::{self, Detection, Observation, Rules};
 use crate::error::{Error, Result};
 use crate::exit::EXIT_TIMED_OUT;
@@ -38,8 +39,6 @@ use crate::workspace::Workspace;
 
 /// The variable by which what an attempt's helper started is found again, wherever it went.
 const ATTEMPT_VARIABLE: &str = "RECOVER_ATTEMPT_ID";
-/// The variable that everything started for a recovery carries.
-const RUN_VARIABLE: &str = "RECOVER_RUN_ID";
 
 /// The parts of the world that a runner needs.
 pub(super) struct Runner {

@@ -15,7 +15,7 @@ use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::past::Past;
 use crate::checkpoint::restore::item::{Expect, Item, Moved, Older};
 use crate::checkpoint::tree::manifest::{Node, ObjectId};
-use crate::checkpoint::tree::path::{RelPath, is_within, split, to_os};
+use crate::checkpoint::tree::path::{RelPath, is_within, split};
 use crate::checkpoint::tree::root::{Root, stamp_and_birth_at};
 use crate::checkpoint::tree::stamp::Stamp;
 use crate::checkpoint::tree::uncopied::Uncopied;
@@ -130,7 +130,7 @@ impl<'l> Look<'l> {
             .zip(made_ns)
             .is_some_and(|(since, made)| made < since);
         if let Some((was, one)) = self.gone.get(&stamp.ino)
-            && (is_older || self.is_it(path, one, &stamp, made_ns))
+            && (is_older || self.is_it(one, &stamp, made_ns))
         {
             older.moved.push(Moved {
                 now: path.clone(),
@@ -154,11 +154,12 @@ impl<'l> Look<'l> {
         }
     }
 
-    /// Whether what stands at `path` is still `one`, where its age does not tell.
-    fn is_it(&self, path: &RelPath, one: &Uncopied, stamp: &Stamp, made_ns: Option<i64>) -> bool {
+    /// Whether the item with `stamp` is still `one`, where its age does not tell.
+    fn is_it(&self, one: &Uncopied, stamp: &Stamp, made_ns: Option<i64>) -> bool {
         let is_known = one.made_ns.is_some() && made_ns.is_some();
-        let is_since = || is_made_since(self.root, path, stamp, self.to);
-        one.is_still(stamp, made_ns) && (is_known || !is_since())
+        let is_dir = rustix::fs::FileType::from_raw_mode(stamp.mode).is_dir();
+        let is_since = is_dir && made_ns.is_some_and(|made_ns| is_made_since(made_ns, self.to));
+        one.is_still(stamp, made_ns) && (is_known || !is_since)
     }
 
     /// The file of `item`, which the target holds under a name that is free.
@@ -186,16 +187,10 @@ impl<'l> Look<'l> {
     }
 }
 
-/// Whether a directory was made after the snapshot: it may have got the inode of a removed one.
-fn is_made_since(root: &Root, path: &RelPath, stamp: &Stamp, to: &Checkpoint) -> bool {
-    if !rustix::fs::FileType::from_raw_mode(stamp.mode).is_dir() {
-        return false;
-    }
-    let path = root.path().join(to_os(path));
-    let made = path.symlink_metadata().and_then(|is| is.created());
-    let seconds = |at: std::time::SystemTime| at.duration_since(UNIX_EPOCH).map(|at| at.as_secs());
-    match made.map(seconds) {
-        Ok(Ok(made)) => seconds(to.taken_at).is_ok_and(|taken| made > taken),
-        _ => false,
-    }
+/// Whether a directory was made after the snapshot, whose second is known: it may have got the
+/// inode of a removed one.
+fn is_made_since(made_ns: i64, to: &Checkpoint) -> bool {
+    let taken = to.taken_at.duration_since(UNIX_EPOCH);
+    let made = u64::try_from(made_ns.div_euclid(1_000_000_000));
+    made.is_ok_and(|made| taken.is_ok_and(|taken| made > taken.as_secs()))
 }

@@ -13,8 +13,8 @@ use crate::checkpoint::tree::root::Root;
 use crate::platform::descriptors::opened_by;
 use crate::platform::processes::{self, Stat};
 
-/// What everything carries in its environment that was started for a recovery.
-const RUN_VARIABLE: &[u8] = b"RECOVER_RUN_ID=";
+/// The variable that everything started for a recovery carries.
+pub(crate) const RUN_VARIABLE: &str = "RECOVER_RUN_ID";
 
 /// The inodes of regular files below the root that others have open for writing.
 pub(in crate::checkpoint) fn written_by_others(root: &Root) -> HashSet<u64> {
@@ -47,9 +47,11 @@ pub(in crate::checkpoint) fn written_by_others(root: &Root) -> HashSet<u64> {
 fn is_of_a_recovery(other: &Stat, ours: &Stat) -> bool {
     let is_marked = || {
         let environment = processes::environment(other.pid).unwrap_or_default();
-        environment
-            .split(|byte| *byte == 0)
-            .any(|variable| variable.starts_with(RUN_VARIABLE))
+        let mut variables = environment.split(|byte| *byte == 0);
+        variables.any(|variable| {
+            let value = variable.strip_prefix(RUN_VARIABLE.as_bytes());
+            value.is_some_and(|value| value.starts_with(b"="))
+        })
     };
     other.started >= ours.started && is_marked()
 }
