@@ -22,7 +22,7 @@ use crate::commands::outcome::outcome_name;
 use crate::commands::show_diff::Beginning;
 use crate::kept_outputs::KeptOutputs;
 use crate::output::{
-    Escapes, Facts, Tone, age, counted, escape_bytes, escape_text, fold, human_seconds,
+    Escapes, Facts, Tone, age, chunks, counted, escape_bytes, escape_text, fold, human_seconds,
     session_argument, shell_words,
 };
 
@@ -275,7 +275,12 @@ impl<'a> Outputs<'a> {
         if first != number && note.is_empty() {
             return format!("  diff: the same as that of attempt {first}\n");
         }
-        indented(&format!("diff{note}"), &diff.bytes, Keep::Diff)
+        indented(
+            &format!("diff{note}"),
+            &diff.bytes,
+            Keep::Diff,
+            self.columns,
+        )
     }
 
     /// The end of the output kept at `path`, of the attempt `number` or of the first failure, if
@@ -290,7 +295,9 @@ impl<'a> Outputs<'a> {
             Ok(None) => return format!("  {named} (encrypted)\n"),
             Ok(Some(bytes)) if bytes.is_empty() => return "  output: none\n".to_owned(),
             Ok(Some(bytes)) => {
-                let columns = self.columns.map(|columns| usize::from(columns) - GUTTER);
+                let columns = self
+                    .columns
+                    .map(|columns| usize::from(columns).saturating_sub(GUTTER));
                 without_codes(&bytes, columns)
             }
             Err(error) => return format!("  {named} (cannot be read: {error})\n"),
@@ -307,7 +314,8 @@ impl<'a> Outputs<'a> {
             "recover show --output {}{number}",
             session_argument(self.kept.session())
         );
-        indented("output", &bytes, Keep::Last(OUTPUT_LINES_SHOWN, &all))
+        let keep = Keep::Last(OUTPUT_LINES_SHOWN, &all);
+        indented("output", &bytes, keep, self.columns)
     }
 }
 
@@ -368,7 +376,8 @@ enum Keep<'a> {
     Last(usize, &'a str),
 }
 
-fn indented(head: &str, bytes: &[u8], keep: Keep<'_>) -> String {
+/// The text `bytes` behind a bar, in lines no wider than a terminal of `columns`.
+fn indented(head: &str, bytes: &[u8], keep: Keep<'_>, columns: Option<u16>) -> String {
     let escaped = escape_bytes(bytes, Escapes::Text);
     let lines: Vec<&str> = escaped.lines().collect();
     let (shown, note) = match keep {
@@ -387,8 +396,11 @@ fn indented(head: &str, bytes: &[u8], keep: Keep<'_>) -> String {
             Keep::Diff => diff_tone(line),
             Keep::Last(..) => Tone::Plain,
         };
-        let line = tone.on_stdout(line);
-        text.push_str(&format!("  {} {line}\n", Tone::Aside.on_stdout("│")));
+        let room = columns.map(|columns| usize::from(columns).saturating_sub(GUTTER));
+        for part in room.map_or(vec![line], |room| chunks(line, room)) {
+            let (bar, part) = (Tone::Aside.on_stdout("│"), tone.on_stdout(part));
+            text.push_str(&format!("  {bar} {part}\n"));
+        }
     }
     text
 }

@@ -128,7 +128,7 @@ fn groups(query: &AggregateQuery, aggregates: &Aggregates, width: Option<u16>) -
     if has_change {
         columns.push(Column::whole("CHANGE").rank(2));
     }
-    let mut table = Table::new(&columns, width);
+    let mut table = Table::new(&columns, width).naming_left_out();
     for (group, change) in groups.iter().zip(changes) {
         let mut row = row(group);
         row.extend(has_change.then_some(change));

@@ -27,6 +27,19 @@ pub(crate) fn fold(text: &str, width: usize, indent: usize) -> Vec<String> {
         .collect()
 }
 
+/// `text` in pieces of at most `width` columns, no character of it left out.
+pub(crate) fn chunks(text: &str, width: usize) -> Vec<&str> {
+    let mut chunks = Vec::new();
+    let mut rest = text;
+    while columns(rest) > width.max(1) {
+        let (chunk, after) = rest.split_at(fitting(rest, width.max(1)));
+        chunks.push(chunk);
+        rest = after;
+    }
+    chunks.push(rest);
+    chunks
+}
+
 /// `indent`, or what a terminal of `width` columns has room for.
 pub(crate) fn indent_within(width: usize, indent: usize) -> usize {
     match indent.saturating_add(ROOM_MIN) <= width {
@@ -127,6 +140,16 @@ fn fitting(text: &str, room: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chunks_keep_every_character() {
+        for (text, width) in [("", 4), ("  a  b c ", 3), ("日本語 x", 4), ("é", 0)] {
+            let chunks = chunks(text, width);
+            assert_eq!(chunks.concat(), text);
+            let fits = |chunk: &&str| columns(chunk) <= width.max(2);
+            assert!(chunks.iter().all(fits), "{chunks:?}");
+        }
+    }
 
     #[test]
     fn text_is_broken_between_words_and_what_is_to_be_typed_stays_whole() {

@@ -74,6 +74,8 @@ pub(crate) struct Table {
     /// What of each row of one line has which tone.
     tones: Vec<Option<(Tone, &'static str)>>,
     width: Option<u16>,
+    /// Whether a last line names the columns that are left out.
+    names_left_out: bool,
 }
 
 impl Table {
@@ -97,7 +99,14 @@ impl Table {
             grid,
             tones: Vec::new(),
             width,
+            names_left_out: false,
         }
+    }
+
+    /// The same, which names in a last line the columns that it has no room for.
+    pub(crate) fn naming_left_out(mut self) -> Self {
+        self.names_left_out = true;
+        self
     }
 
     /// Adds a row of one line. Its text is escaped here.
@@ -179,6 +188,14 @@ impl Table {
             });
             text.push('\n');
         }
+        let left_out = self.columns.iter().zip(&widths);
+        let left_out = left_out.filter(|(_, width)| width.is_none());
+        let left_out: Vec<_> = left_out.map(|(column, _)| column.head).collect();
+        if self.names_left_out && !left_out.is_empty() {
+            let line = format!("no room for {}; --json has all", left_out.join(", "));
+            text.push_str(&Tone::Aside.on_stdout(&line));
+            text.push('\n');
+        }
         text
     }
 }
@@ -234,6 +251,22 @@ fn escaped<S: AsRef<str>>(cells: impl IntoIterator<Item = S>) -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_without_room_are_named_where_that_is_wished() {
+        let columns = [
+            Column::flexible("DAY", 10),
+            Column::whole("SESSIONS").number().rank(1),
+            Column::whole("95 % WITHIN").number().rank(2),
+        ];
+        let shown = |width| {
+            let mut table = Table::new(&columns, Some(width)).naming_left_out();
+            table.row(["2026-01-05", "12", "2.0 s"]);
+            table.render()
+        };
+        assert!(shown(24).ends_with("\nno room for 95 % WITHIN; --json has all\n"));
+        assert!(!shown(80).contains("no room"));
+    }
 
     #[test]
     fn where_no_terminal_is_one_long_text_pushes_no_column_out_of_sight() {

@@ -12,7 +12,7 @@ use crate::run::event::RunEvent;
 use crate::run::helpers::escalation::escalate;
 use crate::run::helpers::told::Told;
 use crate::run::last_line::{self, Stands, TreeLeft};
-use crate::run::outcome::{RunEnd, RunExit, RunOutcome};
+use crate::run::outcome::{RunEnd, RunExit, RunOutcome, mapped};
 use crate::run::request::SealWhen;
 use crate::run::tree_rules::Checkpoints;
 use crate::run::under_way::{Failed, Run};
@@ -78,7 +78,7 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
                 true => &recovery.left_changed,
                 false => &[],
             },
-            exits: recovery.out_of_time.as_ref().map(|_| CROSSED),
+            exits: why_failed(run, (failed.end(), ending.category), exit, &recovery).as_deref(),
             session_id: recovery.session_id.as_deref(),
             seal: seal.as_deref(),
         });
@@ -181,6 +181,29 @@ fn show_recovered(
         session_id: recovery.session_id.as_deref(),
         seal,
     });
+}
+
+/// Says why a run that was not recovered does not exit as the command did.
+fn why_failed(
+    run: &Run,
+    (end, category): (RunEnd, Category),
+    exit: RunExit,
+    recovery: &Recovery,
+) -> Option<String> {
+    if recovery.out_of_time.is_some() {
+        return Some(CROSSED.to_owned());
+    }
+    if recovery.end != RecoveryEnd::Escalated {
+        return None;
+    }
+    let request = &run.runner.request;
+    let mapped = mapped(&request.exits.exit_map, (end, category), exit)?;
+    if mapped == exit {
+        return None;
+    }
+    let (code, own) = (mapped.shell_code(), exit.shell_code());
+    let says = format!("exits {code} instead of {own}");
+    Some(request.advise(says, &Advice::Because(Wish::ExitMap)))
 }
 
 /// Why a run exits with 124 before its deadline.

@@ -13,7 +13,7 @@ use crate::interrupt::Interrupt;
 use crate::mutex;
 use crate::process::Stream;
 use crate::recipe::RecipeBook;
-use crate::run::advice::{Advice, Wish};
+use crate::run::advice::Advice;
 use crate::run::event::{Console, RunEvent, RunObserver};
 use crate::run::helpers::consent::Consent;
 use crate::run::helpers::escalation::escalate;
@@ -103,16 +103,7 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
         RunEnd::Passed => outcome,
         _ => outcome.redacted(&run.runner.redactor),
     };
-    let own = outcome.exit.shell_code();
-    let outcome = outcome.mapped(&exit_map);
-    let code = outcome.exit.shell_code();
-    if code != own {
-        let says = format!("exits {code} instead of {own}");
-        let advice = Advice::Because(Wish::ExitMap);
-        let what = run.runner.request.advise(says, &advice);
-        run.observe(&RunEvent::Note { what: &what });
-    }
-    Ok(outcome)
+    Ok(outcome.mapped(&exit_map))
 }
 
 /// Makes sure that no secret is known in the session's id, which names files and is never masked.

@@ -87,6 +87,22 @@ impl RunEnd {
 /// Exit codes for failures of a category that nothing recovered.
 pub type ExitMap = BTreeMap<Category, u8>;
 
+/// The exit that `map` gives instead of `exit` to a run that ended so; `None` where that stays.
+pub(super) fn mapped(
+    map: &ExitMap,
+    (end, category): (RunEnd, Category),
+    exit: RunExit,
+) -> Option<RunExit> {
+    match (end, exit) {
+        (_, RunExit::Code(0 | EXIT_TIMED_OUT..=EXIT_NOT_FOUND)) => None,
+        (RunEnd::NotRecovered, RunExit::Code(_)) => {
+            let code = map.get(&category)?;
+            Some(RunExit::Code(i32::from(*code)))
+        }
+        _ => None,
+    }
+}
+
 /// The failure that a run set out to recover.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FirstFailure {
@@ -181,18 +197,9 @@ impl RunOutcome {
     #[must_use]
     pub fn mapped(self, map: &ExitMap) -> Self {
         let category = self.failure.as_ref().map(|failure| failure.category);
-        let exit = match (self.end, self.exit) {
-            (_, RunExit::Code(0 | EXIT_TIMED_OUT..=EXIT_NOT_FOUND)) => None,
-            (RunEnd::NotRecovered, RunExit::Code(_)) => category.and_then(|one| map.get(&one)),
-            _ => None,
-        };
-        match exit {
-            Some(code) => Self {
-                exit: RunExit::Code(i32::from(*code)),
-                ..self
-            },
-            None => self,
-        }
+        let mapped = category.and_then(|category| mapped(map, (self.end, category), self.exit));
+        let exit = mapped.unwrap_or(self.exit);
+        Self { exit, ..self }
     }
 
     /// The same without its secrets.

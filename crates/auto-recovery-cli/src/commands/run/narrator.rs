@@ -315,8 +315,11 @@ impl RunObserver for Narrator {
             )),
             RunEvent::Failed { .. } => self.failed(event),
             RunEvent::Advice { says, applied } => {
-                let head = if *applied { "order" } else { "would try" };
-                self.line((Tone::Aside, head), says, &[]);
+                if *applied {
+                    self.line((Tone::Aside, "order"), says, &[]);
+                } else {
+                    self.line((Tone::Aside, "history"), &format!("would try {says}"), &[]);
+                }
             }
             RunEvent::NotTried { why } if mutex::lock(&self.verdict_said).contains(why) => {}
             // Said when it was refused.

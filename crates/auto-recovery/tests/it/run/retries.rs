@@ -253,6 +253,11 @@ fn a_code_that_is_exchanged_is_told() {
         request.words = AS_IT_IS;
         let (_, seen) = project.run(request);
         let what = "exits 75 instead of 3; Because(ExitMap)";
-        assert_eq!(has_event(&seen, "Note", what), told, "{:?}", seen.events);
+        assert_eq!(
+            has_event(&seen, "NotRecovered", what),
+            told,
+            "{:?}",
+            seen.events
+        );
     }
 }
