@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use auto_recovery::audit::Damage;
 use auto_recovery::{Error, Hint, Result};
+use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::hints;
@@ -318,7 +319,11 @@ fn way_out_of(error: &Error, is_own: bool) -> Option<&'static str> {
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<io::Error>() {
+            let is = |errno: Errno| error.raw_os_error() == Some(errno.raw_os_error());
             return match error.kind() {
+                _ if is(Errno::MFILE) => {
+                    Some("`ulimit -n` has the limit, `ulimit -n 1024` raises it")
+                }
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if !is_own => {
                     Some("make room there")
                 }
@@ -455,6 +460,9 @@ mod tests {
         let doctor = Some("`recover doctor` says what is wrong and how to go on");
         check(io::ErrorKind::NotADirectory, true, doctor);
         check(io::ErrorKind::NotADirectory, false, None);
+        let few = io::Error::from_raw_os_error(Errno::MFILE.raw_os_error());
+        let error = Error::io("open", Path::new("/x/y"), few);
+        assert!(way_out_of(&error, false).unwrap().contains("ulimit -n"));
         let closed = || io::Error::from(io::ErrorKind::PermissionDenied);
         let error = Error::io("write", Path::new("/x/y"), closed());
         assert!(!way_out_of(&error, false).unwrap().contains("--store"));

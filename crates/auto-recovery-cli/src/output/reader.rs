@@ -88,7 +88,11 @@ impl Run {
         let mut writer = mutex::lock(writer);
         let writer = match &mut *writer {
             Some(writer) => writer,
-            none => none.insert(NonblockingWriter::new(fd)?),
+            none => match NonblockingWriter::new(fd) {
+                Ok(writer) => none.insert(writer),
+                // It is a descriptor of its own, of which there may be none left.
+                Err(_) => return write_as_it_is(fd, bytes),
+            },
         };
         let mut is_last = false;
         while !bytes.is_empty() {
@@ -130,6 +134,18 @@ impl Run {
             Err(errno) => Err(errno.into()),
         }
     }
+}
+
+/// Writes `bytes` to `fd` itself, however long its reader takes.
+fn write_as_it_is(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(fd, bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
 }
 
 fn not_taken(why: ErrorKind) -> io::Error {

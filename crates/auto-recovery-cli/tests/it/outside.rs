@@ -57,6 +57,26 @@ fn a_full_disk_is_told_and_exits_with_125() {
 }
 
 #[test]
+fn too_few_open_files_are_told_with_the_way_out_however_few() {
+    let machine = Machine::new();
+    for limit in 8..=30 {
+        let script = format!("ulimit -n {limit}; exec \"$RECOVER\" run -- true");
+        let run = machine.run(
+            machine
+                .shell(&script)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped()),
+        );
+        if run.code != 0 {
+            assert_eq!(run.code, 125, "{limit}: {run:?}");
+            for words in ["Too many open files", "`ulimit -n 1024` raises it"] {
+                assert!(run.stderr.contains(words), "{limit}: {run:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_command_whose_output_is_lost_has_not_passed() {
     let machine = Machine::new();
     machine.write("project/text", "text");
