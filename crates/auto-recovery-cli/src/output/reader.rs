@@ -90,7 +90,7 @@ impl Run {
             Some(writer) => writer,
             none => match NonblockingWriter::new(fd) {
                 Ok(writer) => none.insert(writer),
-                // It is a descriptor of its own, of which there may be none left.
+                // That is a descriptor more, and the process may have as many as it can.
                 Err(_) => return write_as_it_is(fd, bytes),
             },
         };

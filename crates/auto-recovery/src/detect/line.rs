@@ -181,6 +181,8 @@ const CARRIER_PATTERN: &str = concat!(
     // `remote:        text`, `2024-01-31T12:00:00+00:00 app[web.1]: text`, `app[1a] ord [info]text`
     r"|remote: {5,}(?:! +)?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*[+-]\d\d:\d\d (?:\w+\[[\w.-]+\]: )?",
     r"|app\[\w+\] \w{3} \[\w+\] ?",
+    // `🦋  error text`, `[2024-01-31, 12:00:00 UTC] {runner.py:154} INFO - text`
+    r"|🦋  (?:info|warn|error|success) +|\[\d{4}-\d\d-\d\d[T, ][^\]]{6,24}\] \{[\w.]+\.py:\d+\} [A-Z]+ - ",
     // `➤ YN0000: │ text`, `==> machine: text`
     r"|➤ YN0000: (?:\[[^\]]+\]: )?(?:│ )?|==> [\w.-]+: )",
 );
@@ -307,6 +309,11 @@ mod tests {
         check("web-1  | error: x", "error: x");
         check("12 | let x = 1;", "12 | let x = 1;");
         check("│ Error: x", "Error: x");
+        check("🦋  error npm error code E1", "npm error code E1");
+        check(
+            "[2024-01-31, 12:00:00 UTC] {subprocess.py:93} INFO - Database Error in model x",
+            "Database Error in model x",
+        );
         check("##[error]failed", "failed");
         check("error: x", "error: x");
         check("[2024-01-31T12:00:00.123Z] error: x", "error: x");

@@ -16,7 +16,7 @@ use crate::audit_support::{entry, given};
 
 /// Stores, each verified this many times: a journal that grows for ever takes ever longer to read.
 const ROUNDS: Rounds = Rounds {
-    ordinary: 4,
+    ordinary: 2,
     long: 200,
 };
 const VERIFICATIONS: u64 = 50;
