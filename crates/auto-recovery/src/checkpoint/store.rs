@@ -42,6 +42,11 @@ pub struct CheckpointStore {
 }
 
 impl CheckpointStore {
+    /// Whether the checkpoints of this workspace are still where they are kept.
+    pub fn is_there(&self) -> bool {
+        self.dir.is_dir()
+    }
+
     /// The checkpoints of `workspace`, kept in `state_dir`. Makes what is missing.
     ///
     /// # Errors

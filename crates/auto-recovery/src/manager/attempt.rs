@@ -452,6 +452,12 @@ impl<'m> Recovering<'m> {
         };
         match tree.undo_all() {
             Ok(_) => error,
+            Err(_) if !tree.is_kept() => Error::new(
+                ErrorKind::Io,
+                "the tree is as the attempt left it and cannot be put back: something that ran \
+                 removed its checkpoints",
+            )
+            .with_source(error),
             Err(undo) => {
                 // What kept the attempt from going on often keeps the tree from being put back.
                 let why = match (undo.chain(), error.chain()) {

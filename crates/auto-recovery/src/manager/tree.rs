@@ -205,6 +205,12 @@ pub trait Tree: Send {
     /// If it is not exactly as it was.
     fn undo_all(&mut self) -> Result<Undone>;
 
+    /// Whether what it would be put back from is still there: something that ran may have removed
+    /// it.
+    fn is_kept(&self) -> bool {
+        true
+    }
+
     /// Puts the tree back as the recovery found it, for a while: [`Tree::put_again`] brings back
     /// what the attempt and those before it changed. Says why, if it is not exactly as it was.
     ///

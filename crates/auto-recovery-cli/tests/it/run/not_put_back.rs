@@ -514,3 +514,27 @@ fn what_a_fix_made_and_mounted_on_is_named_while_mounted_and_removed_after() {
         assert_eq!(read(&machine, "new/mine"), "kept\n");
     }
 }
+
+#[test]
+fn checkpoints_that_a_fixer_removed_are_told_and_nothing_is_promised() {
+    let machine = Machine::new();
+    write(&machine, "value", "broken\n");
+    let state = machine.state();
+    let fix = format!(
+        "rm -rf '{}/checkpoints'; echo worse > value",
+        state.display()
+    );
+    let args = [
+        &UNDO[..],
+        &[fix.as_str(), "--", "grep", "-q", "good", "value"],
+    ]
+    .concat();
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 125, "{run:?}");
+    assert!(
+        run.stderr
+            .contains("something that ran removed its checkpoints"),
+        "{run:?}"
+    );
+    assert!(!run.stderr.contains("puts it back"), "{run:?}");
+}

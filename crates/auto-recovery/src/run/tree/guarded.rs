@@ -299,6 +299,10 @@ impl Tree for GuardedTree {
         self.lock().put_back_while(|_| true)
     }
 
+    fn is_kept(&self) -> bool {
+        self.lock().store.is_there()
+    }
+
     fn set_aside(&mut self) -> Result<Option<String>> {
         let mut guarded = self.lock();
         let last = guarded.attempt.as_ref();

@@ -248,7 +248,7 @@ impl Place {
         if found.is_empty() {
             let context = format!(
                 "session {} has no checkpoints: nothing was tried in it, they are older than the \
-                 state keeps them, or they went when it ended, as was asked",
+                 state keeps them, they went when it ended, as was asked, or something removed them",
                 short(session_id)
             );
             return Err(Error::new(ErrorKind::NotFound, context));
