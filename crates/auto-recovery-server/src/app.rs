@@ -8,12 +8,14 @@ use std::time::SystemTime;
 
 use auto_recovery::audit::{AuditStore, redaction_key};
 use auto_recovery::host::Host;
+use auto_recovery::learn::LearnSettings;
 use auto_recovery::mutex::lock;
 use auto_recovery::redaction::Redactor;
 use auto_recovery::{Error, ErrorKind, Result};
 use axum::http::StatusCode;
 use tokio::sync::{Semaphore, watch};
 
+use crate::advice::Boards;
 use crate::feed::{Database, Following, Standing};
 use crate::http::{Access, AllNeeds, Problem};
 use crate::leftovers::Leftovers;
@@ -58,6 +60,10 @@ pub(crate) struct App {
     calls: Semaphore,
     /// Sums that pages show.
     pub(crate) sums: Sums,
+    /// What history says, which pages show.
+    pub(crate) boards: Boards,
+    /// What the user says about learning.
+    pub(crate) learn: LearnSettings,
     /// How the sending of traces goes, if they are sent.
     pub(crate) sent: Option<Arc<Sent>>,
 }
@@ -92,6 +98,8 @@ impl App {
             ingests: Arc::default(),
             calls: Semaphore::new(STORE_CALLS_MAX),
             sums: Sums::default(),
+            boards: Boards::default(),
+            learn: LearnSettings::default(),
             sent: None,
         }
     }

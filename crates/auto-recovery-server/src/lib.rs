@@ -7,6 +7,7 @@
 //! The thread of the feed is the only one that follows the store. All others read the feed, each by
 //! a cursor of its own, so that one that is slow costs nobody anything.
 
+mod advice;
 mod alerts;
 mod api;
 mod app;

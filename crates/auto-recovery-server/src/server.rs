@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::host::{Host, Wait};
+use auto_recovery::learn::LearnSettings;
 use auto_recovery::{Error, ErrorKind, Result};
 use axum::http::Uri;
 use axum::http::uri::Authority;
@@ -61,6 +62,8 @@ pub struct ServerOptions {
     pub streams_max: Option<usize>,
     /// This machine, as the journal is to name it where a hold or a release is recorded.
     pub host_name: Option<String>,
+    /// What the user says about learning: what the page of advice goes by.
+    pub learn: LearnSettings,
 }
 
 /// PEM files for TLS.
@@ -134,6 +137,7 @@ impl Server {
         );
         let mut app = app.sending(sent);
         app.rules = rules.collect();
+        app.learn = options.learn;
         Ok(Self {
             app: Arc::new(app),
             tls,

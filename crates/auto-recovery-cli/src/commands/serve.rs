@@ -105,6 +105,7 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
         tls,
         streams_max: usize::try_from(streams_max).ok(),
         public_url: public_url.clone(),
+        learn: context.settings.run.learn.settings(),
         host_name: identity::session_started(&context.settings, None).host,
     };
     // What is encrypted stays closed: the server keeps what it reads in rows of its own.

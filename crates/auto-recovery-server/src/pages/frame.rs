@@ -10,10 +10,11 @@ use crate::feed::Standing;
 use crate::http::Problem;
 
 /// The pages in the bar.
-const BAR: [(&str, &str); 7] = [
+const BAR: [(&str, &str); 8] = [
     ("/", "Overview"),
     ("/sessions", "Sessions"),
     ("/failures", "Failures"),
+    ("/advice", "Advice"),
     ("/stats", "Statistics"),
     ("/live", "Live"),
     ("/alerts", "Alerts"),

@@ -5,6 +5,7 @@
 
 mod about;
 mod actions;
+mod advice;
 mod alerts;
 mod assets;
 mod choices;
@@ -22,6 +23,7 @@ mod view;
 
 pub(crate) use about::about;
 pub(crate) use actions::{clear, hold, release};
+pub(crate) use advice::advice;
 pub(crate) use alerts::{acknowledge, alerts, end_silence};
 pub(crate) use assets::{script, style};
 pub(crate) use choices::in_view;
