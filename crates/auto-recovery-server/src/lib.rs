@@ -17,6 +17,7 @@ mod health;
 mod http;
 mod leftovers;
 mod live;
+mod log;
 mod metrics;
 mod otlp;
 mod outbound;
@@ -35,6 +36,7 @@ pub use alerts::{
 pub use alerts::{Mail, MailTls};
 pub use http::{Scope, Tls, TokenFacts, Tokens, serve};
 pub use leftovers::Leftovers;
+pub use log::{Log, LogLevel, LogLine, LogSink};
 pub use otlp::OtlpOptions;
 pub use outbound::{OutboundUrl, check_header};
 pub use server::{Server, ServerOptions, TlsFiles, router};

@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::feed::{Database, Following, follow};
 use crate::http::{self, Access, Tls, compression, guard};
 use crate::leftovers::Leftovers;
+use crate::log::Log;
 use crate::otlp::{Exporter, OtlpOptions};
 use crate::threads::Threads;
 use crate::{api, pages, routes};
@@ -64,6 +65,8 @@ pub struct ServerOptions {
     pub host_name: Option<String>,
     /// What the user says about learning: what the page of advice goes by.
     pub learn: LearnSettings,
+    /// What takes the lines of its log, if anybody wants them.
+    pub log: Log,
 }
 
 /// PEM files for TLS.
@@ -103,7 +106,7 @@ impl Server {
         };
         let tls = options.tls.as_ref();
         let tls = tls.map(|files| Tls::open(&files.certificate, &files.key));
-        let tls = tls.transpose()?;
+        let tls = tls.transpose()?.map(|tls| tls.telling(&options.log));
         let (names, is_https) = called;
         if tls.is_some() && options.public_url.is_some() && !is_https {
             let text = "a server with TLS is not reached over http: write https in its public URL";
@@ -113,7 +116,8 @@ impl Server {
         let feed = Database::open(&options.state_dir, &store.url(), &*host)?;
         let feed = Arc::new(feed);
         let token_file = options.token_file.as_deref();
-        let following = Following::new(store, Arc::clone(&feed), Arc::clone(&host))?;
+        let mut following = Following::new(store, Arc::clone(&feed), Arc::clone(&host))?;
+        following.log = options.log.clone();
         let following = Arc::new(following);
         let (access, new_token) = Access::open(feed, host, token_file)?;
         let (shutdown, is_over) = watch::channel(false);

@@ -20,6 +20,7 @@ use crate::alerts::sender::{Sender, Sending};
 use crate::feed::{Database, Following, Standing};
 use crate::outbound::{Outbound, OutboundUrl};
 
+use crate::log::Log;
 const ESCALATED: (SessionOutcome, bool) = (SessionOutcome::Escalated, false);
 const CURED: (SessionOutcome, bool) = (SessionOutcome::Recovered, false);
 
@@ -135,6 +136,7 @@ impl Bench {
             is_over: AtomicBool::new(false),
         };
         following.once();
+            log: Log::default(),
         let alerting = Arc::new(alerting);
         let engine = engine(&following, &alerting, state.path());
         Self {
