@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use auto_recovery::audit::{AuditStore, redaction_key};
@@ -55,6 +55,8 @@ pub(crate) struct App {
     pub(crate) readings: Arc<Semaphore>,
     /// Held by whoever looks whether entries are there and adds those that are not.
     pub(crate) ingests: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever records what was said about alerts: so it is recorded once.
+    pub(crate) recording: Mutex<()>,
     /// What masks the texts of pages.
     pub(crate) redactor: Arc<Redactor>,
     calls: Semaphore,
@@ -96,6 +98,7 @@ impl App {
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             readings: Arc::new(Semaphore::new(READINGS_MAX)),
             ingests: Arc::default(),
+            recording: Mutex::default(),
             calls: Semaphore::new(STORE_CALLS_MAX),
             sums: Sums::default(),
             boards: Boards::default(),

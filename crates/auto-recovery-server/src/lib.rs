@@ -28,9 +28,9 @@ mod sums;
 mod threads;
 
 pub use alerts::{
-    Alert, Alerting, Alerts, Channel, Check, Checked, Delivery, Destination, Fired, IncidentStory,
-    Label, NewSilence, QuietHours, Rule, SILENCE_MAX, Secret, Severity, Silence, Told, Try,
-    WINDOW_MAX, beat, check, check_beat_name, check_key, replay,
+    Acknowledged, Alert, Alerting, Alerts, Channel, Check, Checked, Delivery, Destination, Fired,
+    IncidentStory, Label, NewSilence, QuietHours, Rule, SILENCE_MAX, Secret, Severity, Silence,
+    Told, Try, WINDOW_MAX, beat, check, check_beat_name, check_key, replay,
 };
 #[cfg(feature = "smtp")]
 pub use alerts::{Mail, MailTls};

@@ -49,8 +49,10 @@ pub(crate) async fn advice(
         (about(&board))
         (filters(&typed))
         (list(&app, &board, &found, &typed))
-        h2 { "What it saves" }
-        p { (board.report.in_words()) "." }
+        section {
+            h2 { "What it saves" }
+            p { (board.report.in_words()) "." }
+        }
     };
     Ok(framed(&app, "Advice", "/advice", content))
 }

@@ -6,6 +6,8 @@
 mod about;
 mod actions;
 mod advice;
+mod alert_forms;
+mod alert_strip;
 mod alerts;
 mod assets;
 mod choices;
@@ -24,7 +26,8 @@ mod view;
 pub(crate) use about::about;
 pub(crate) use actions::{clear, hold, release};
 pub(crate) use advice::advice;
-pub(crate) use alerts::{acknowledge, alerts, end_silence};
+pub(crate) use alert_forms::{acknowledge, again, end_acknowledgement, end_silence, silence};
+pub(crate) use alerts::alerts;
 pub(crate) use assets::{script, style};
 pub(crate) use choices::in_view;
 pub(crate) use failures::{failure, failures};

@@ -13,7 +13,7 @@ use super::frame::{Page, Wrong, framed};
 use super::pieces;
 use super::sessions::pairs;
 use super::took::took;
-use crate::api::{make_board, make_board_if_due, read_stats_query};
+use crate::api::{make_board, make_board_if_due, read_stats_query, record_said};
 use crate::app::App;
 use crate::feed::ALL;
 use crate::http::{Problem, Query};
@@ -106,6 +106,8 @@ pub(crate) fn make_anew(app: &App) {
             drop(again(&raw));
         }
         drop(make_board_if_due(app));
+        // What was said while the store was away.
+        drop(record_said(app));
         let took = host.monotonic().saturating_sub(begin);
         app.following.rest(Sums::rest(took));
     }

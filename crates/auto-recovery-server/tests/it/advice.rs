@@ -8,13 +8,17 @@ use serde_json::{Value, json};
 use crate::machine::{Kind, Machine, Running};
 
 /// The workspace, the project and the machine of a session, and the type of its failure.
-type Of = (&'static str, &'static str, &'static str, &'static str);
+pub(crate) type Of = (&'static str, &'static str, &'static str, &'static str);
 
-const SHOP: Of = ("/srv/shop", "shop", "build-1", "ECONNREFUSED");
+pub(crate) const SHOP: Of = ("/srv/shop", "shop", "build-1", "ECONNREFUSED");
 
 /// Brings in a session of `days` ago, whose retry does not help and whose second step, `relock`,
 /// does.
-fn bring_in(store: &dyn AuditStore, (workspace, project, host, error_type): Of, days: u32) {
+pub(crate) fn bring_in(
+    store: &dyn AuditStore,
+    (workspace, project, host, error_type): Of,
+    days: u32,
+) {
     let id = format!("{project}-{error_type}-{days}");
     let begun = SystemHost::new().now() - std::time::Duration::from_secs(86_400) * days;
     let record = |seconds: u64, fields: Value| {

@@ -1,5 +1,7 @@
 //! The outbox against receivers that behave badly, by a clock that is set.
 
+mod again;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::atomic::AtomicBool;
@@ -18,9 +20,9 @@ use crate::alerts::look::{active, deliveries};
 use crate::alerts::once::send;
 use crate::alerts::sender::{Sender, Sending};
 use crate::feed::{Database, Following, Standing};
+use crate::log::Log;
 use crate::outbound::{Outbound, OutboundUrl};
 
-use crate::log::Log;
 const ESCALATED: (SessionOutcome, bool) = (SessionOutcome::Escalated, false);
 const CURED: (SessionOutcome, bool) = (SessionOutcome::Recovered, false);
 
@@ -134,9 +136,9 @@ impl Bench {
             claim: Mutex::new(None),
             seen_at: Mutex::default(),
             is_over: AtomicBool::new(false),
+            log: Log::default(),
         };
         following.once();
-            log: Log::default(),
         let alerting = Arc::new(alerting);
         let engine = engine(&following, &alerting, state.path());
         Self {

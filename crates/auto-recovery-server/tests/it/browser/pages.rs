@@ -23,7 +23,7 @@ const DATA: &str = "
 const LOOKED_THROUGH: usize = 14;
 
 /// How far the page is wider than the window, and what sticks out farthest.
-const OVERFLOW: &str = "
+pub(super) const OVERFLOW: &str = "
     const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
     if (wide <= 0) return [];
     const right = (one) => Math.max(one.getBoundingClientRect().right, one.scrollWidth);
@@ -65,7 +65,7 @@ fn hostile(machine: &Machine) -> (Running, Vec<String>) {
     (server, paths)
 }
 
-fn strings(value: Value) -> Vec<String> {
+pub(super) fn strings(value: Value) -> Vec<String> {
     serde_json::from_value(value).unwrap()
 }
 
