@@ -11,6 +11,7 @@ mod browser;
 mod client;
 mod compressed;
 mod connections;
+mod described;
 mod doors;
 mod ending;
 mod events;
