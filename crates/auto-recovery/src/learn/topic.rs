@@ -134,7 +134,7 @@ mod tests {
             number: 1,
         };
         let incident = Incident {
-            failure: key(error_type),
+            failure: key(error_type).into(),
             trials: vec![trial],
             at,
         };
