@@ -13,7 +13,7 @@ use maud::{Markup, html};
 
 use super::frame::{Page, Wrong, framed};
 use super::pieces;
-use super::sessions::{next_page, pairs};
+use super::sessions::{next_page, pairs, typed_into};
 use super::view::view;
 use crate::advice::{Board, Told, time_of};
 use crate::api::{Advised, advice_board, advised, read_advice_query};
@@ -73,10 +73,7 @@ fn about(board: &Board) -> Markup {
 }
 
 fn filters(typed: &[(String, String)]) -> Markup {
-    let value = |name: &str| {
-        let found = typed.iter().find(|(one, _)| one == name);
-        found.map_or(String::new(), |(_, value)| pieces::typed(value))
-    };
+    let value = |name: &str| typed_into(typed, name);
     html! {
         form class="filters" method="get" {
             label { "Failure" input name="text" value=(value("text")); }

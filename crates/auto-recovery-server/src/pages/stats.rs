@@ -11,7 +11,7 @@ use maud::{Markup, html};
 
 use super::frame::{Page, Wrong, framed};
 use super::pieces;
-use super::sessions::pairs;
+use super::sessions::{pairs, typed_into};
 use super::took::took;
 use crate::api::{make_board, make_board_if_due, read_stats_query, record_said};
 use crate::app::App;
@@ -114,10 +114,7 @@ pub(crate) fn make_anew(app: &App) {
 }
 
 fn content(app: &App, query: &AggregateQuery, sums: &Shown, typed: &[(String, String)]) -> Markup {
-    let value = |name: &str| {
-        let found = typed.iter().find(|(one, _)| one == name);
-        found.map_or(String::new(), |(_, value)| pieces::typed(value))
-    };
+    let value = |name: &str| typed_into(typed, name);
     let by = query
         .by
         .iter()

@@ -8,7 +8,7 @@ mod request;
 mod shape;
 
 use auto_recovery::testing::{Campaign, Found, Random, Rounds, Wrong};
-use auto_recovery_server::{Alerting, Check, Rule, Scope, Severity};
+use auto_recovery_server::Scope;
 use serde_json::Value;
 
 use self::request::{Operation, Request, operations};
@@ -16,6 +16,7 @@ use self::shape::misfit;
 use crate::client::{Answer, Stream, ask};
 use crate::failures::session;
 use crate::machine::{Kind, Machine, Running};
+use crate::silences::watching;
 
 /// Requests of a run.
 const REQUESTS: Rounds = Rounds {
@@ -25,19 +26,7 @@ const REQUESTS: Rounds = Rounds {
 
 fn machine() -> Machine {
     let mut machine = Machine::new(Kind::Sqlite);
-    machine.alerting = Alerting {
-        rules: vec![Rule {
-            name: "person".to_owned(),
-            check: Check::Escalated,
-            hold: Default::default(),
-            keep_firing: Default::default(),
-            group_by: Vec::new(),
-            severity: Severity::Critical,
-            to: Vec::new(),
-            repeat: None,
-        }],
-        ..Alerting::default()
-    };
+    machine.alerting = watching(Vec::new());
     let store = machine.store();
     for id in ["s1", "s2", "a b/ä?"] {
         session(&*store, id, "shop", ("refused", id == "s1"));

@@ -7,10 +7,9 @@ use serde_json::json;
 use crate::client::ask;
 use crate::machine::{Kind, Machine, Running, started};
 
-/// A machine on which what needs a person is watched for, and one session does.
-fn escalated() -> Machine {
-    let mut machine = Machine::new(Kind::Jsonl);
-    machine.alerting = Alerting {
+/// What needs a person is watched for, and `to` is told.
+pub(crate) fn watching(to: Vec<String>) -> Alerting {
+    Alerting {
         rules: vec![Rule {
             name: "person".to_owned(),
             check: Check::Escalated,
@@ -18,11 +17,17 @@ fn escalated() -> Machine {
             keep_firing: Default::default(),
             group_by: Vec::new(),
             severity: Severity::Critical,
-            to: Vec::new(),
+            to,
             repeat: None,
         }],
         ..Alerting::default()
-    };
+    }
+}
+
+/// A machine on which what needs a person is watched for, and one session does.
+fn escalated() -> Machine {
+    let mut machine = Machine::new(Kind::Jsonl);
+    machine.alerting = watching(Vec::new());
     let store = machine.store();
     store.record(Some("s"), started("shop")).unwrap();
     let failure = auto_recovery::Failure::new("ECONNREFUSED", "refused", "curl");

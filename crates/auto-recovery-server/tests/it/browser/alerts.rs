@@ -6,7 +6,7 @@ use auto_recovery::audit::{
     AuditStore, FailureDetected, JournalEvent, SessionFinished, SessionOutcome,
 };
 use auto_recovery::failure::{Category, Failure};
-use auto_recovery_server::{Alerting, Channel, Check, Destination, OutboundUrl, Rule, Severity};
+use auto_recovery_server::{Alerting, Channel, Check, Destination, OutboundUrl, Rule};
 use serde_json::json;
 
 use super::axe;
@@ -14,6 +14,7 @@ use super::driver::{Browser, DESK, Look, TELEPHONE};
 use super::pages::{OVERFLOW, strings};
 use crate::hostile::HOSTILE;
 use crate::machine::{Kind, Machine, Running, started};
+use crate::silences::watching;
 
 /// Waits until the page has the text `arguments[0]`, and is the one it was sent to.
 const UNTIL: &str = "
@@ -21,19 +22,6 @@ const UNTIL: &str = "
     const look = () => document.body.innerText.includes(text) ? answer(true) : setTimeout(look, 20);
     look();
 ";
-
-fn rule(name: &str, check: Check) -> Rule {
-    Rule {
-        name: name.to_owned(),
-        check,
-        hold: Duration::ZERO,
-        keep_firing: Duration::ZERO,
-        group_by: Vec::new(),
-        severity: Severity::Critical,
-        to: vec!["ops".to_owned()],
-        repeat: None,
-    }
-}
 
 /// A machine on which a session needs a person, and nobody takes the message about it.
 fn firing(project: &str) -> Machine {
@@ -51,10 +39,15 @@ fn firing(project: &str) -> Machine {
             name: "ops".to_owned(),
             channel: Channel::Webhook { url, secrets },
         }],
-        rules: vec![rule("person", Check::Escalated), rule("beat", beat)],
         gather: Some(Duration::ZERO),
-        ..Alerting::default()
+        ..watching(vec!["ops".to_owned()])
     };
+    let person = machine.alerting.rules[0].clone();
+    machine.alerting.rules.push(Rule {
+        name: "beat".to_owned(),
+        check: beat,
+        ..person
+    });
     needs_a_person(&*machine.store(), "s", project);
     machine
 }
