@@ -3,17 +3,19 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use auto_recovery::audit::{AuditStore, redaction_key};
 use auto_recovery::host::Host;
+use auto_recovery::learn::LearnSettings;
 use auto_recovery::mutex::lock;
 use auto_recovery::redaction::Redactor;
 use auto_recovery::{Error, ErrorKind, Result};
 use axum::http::StatusCode;
 use tokio::sync::{Semaphore, watch};
 
+use crate::advice::Boards;
 use crate::feed::{Database, Following, Standing};
 use crate::http::{Access, AllNeeds, Problem};
 use crate::leftovers::Leftovers;
@@ -53,11 +55,17 @@ pub(crate) struct App {
     pub(crate) readings: Arc<Semaphore>,
     /// Held by whoever looks whether entries are there and adds those that are not.
     pub(crate) ingests: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever records what was said about alerts: so it is recorded once.
+    pub(crate) recording: Mutex<()>,
     /// What masks the texts of pages.
     pub(crate) redactor: Arc<Redactor>,
     calls: Semaphore,
     /// Sums that pages show.
     pub(crate) sums: Sums,
+    /// What history says, which pages show.
+    pub(crate) boards: Boards,
+    /// What the user says about learning.
+    pub(crate) learn: LearnSettings,
     /// How the sending of traces goes, if they are sent.
     pub(crate) sent: Option<Arc<Sent>>,
 }
@@ -90,8 +98,11 @@ impl App {
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             readings: Arc::new(Semaphore::new(READINGS_MAX)),
             ingests: Arc::default(),
+            recording: Mutex::default(),
             calls: Semaphore::new(STORE_CALLS_MAX),
             sums: Sums::default(),
+            boards: Boards::default(),
+            learn: LearnSettings::default(),
             sent: None,
         }
     }

@@ -7,6 +7,7 @@
 //! The thread of the feed is the only one that follows the store. All others read the feed, each by
 //! a cursor of its own, so that one that is slow costs nobody anything.
 
+mod advice;
 mod alerts;
 mod api;
 mod app;
@@ -16,6 +17,7 @@ mod health;
 mod http;
 mod leftovers;
 mod live;
+mod log;
 mod metrics;
 mod otlp;
 mod outbound;
@@ -26,14 +28,15 @@ mod sums;
 mod threads;
 
 pub use alerts::{
-    Alert, Alerting, Alerts, Channel, Check, Checked, Delivery, Destination, Fired, IncidentStory,
-    Label, NewSilence, QuietHours, Rule, SILENCE_MAX, Secret, Severity, Silence, Told, Try,
-    WINDOW_MAX, beat, check, check_beat_name, check_key, replay,
+    Acknowledged, Alert, Alerting, Alerts, Channel, Check, Checked, Delivery, Destination, Fired,
+    IncidentStory, Label, NewSilence, QuietHours, Rule, SILENCE_MAX, Secret, Severity, Silence,
+    Told, Try, WINDOW_MAX, beat, check, check_beat_name, check_key, replay,
 };
 #[cfg(feature = "smtp")]
 pub use alerts::{Mail, MailTls};
 pub use http::{Scope, Tls, TokenFacts, Tokens, serve};
 pub use leftovers::Leftovers;
+pub use log::{Log, LogLevel, LogLine, LogSink};
 pub use otlp::OtlpOptions;
 pub use outbound::{OutboundUrl, check_header};
 pub use server::{Server, ServerOptions, TlsFiles, router};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use auto_recovery::audit::AuditStore;
 use auto_recovery::host::{Host, Wait};
+use auto_recovery::learn::LearnSettings;
 use auto_recovery::{Error, ErrorKind, Result};
 use axum::http::Uri;
 use axum::http::uri::Authority;
@@ -21,6 +22,7 @@ use crate::app::App;
 use crate::feed::{Database, Following, follow};
 use crate::http::{self, Access, Tls, compression, guard};
 use crate::leftovers::Leftovers;
+use crate::log::Log;
 use crate::otlp::{Exporter, OtlpOptions};
 use crate::threads::Threads;
 use crate::{api, pages, routes};
@@ -61,6 +63,10 @@ pub struct ServerOptions {
     pub streams_max: Option<usize>,
     /// This machine, as the journal is to name it where a hold or a release is recorded.
     pub host_name: Option<String>,
+    /// What the user says about learning: what the page of advice goes by.
+    pub learn: LearnSettings,
+    /// What takes the lines of its log, if anybody wants them.
+    pub log: Log,
 }
 
 /// PEM files for TLS.
@@ -100,7 +106,7 @@ impl Server {
         };
         let tls = options.tls.as_ref();
         let tls = tls.map(|files| Tls::open(&files.certificate, &files.key));
-        let tls = tls.transpose()?;
+        let tls = tls.transpose()?.map(|tls| tls.telling(&options.log));
         let (names, is_https) = called;
         if tls.is_some() && options.public_url.is_some() && !is_https {
             let text = "a server with TLS is not reached over http: write https in its public URL";
@@ -110,7 +116,8 @@ impl Server {
         let feed = Database::open(&options.state_dir, &store.url(), &*host)?;
         let feed = Arc::new(feed);
         let token_file = options.token_file.as_deref();
-        let following = Following::new(store, Arc::clone(&feed), Arc::clone(&host))?;
+        let mut following = Following::new(store, Arc::clone(&feed), Arc::clone(&host))?;
+        following.log = options.log.clone();
         let following = Arc::new(following);
         let (access, new_token) = Access::open(feed, host, token_file)?;
         let (shutdown, is_over) = watch::channel(false);
@@ -134,6 +141,7 @@ impl Server {
         );
         let mut app = app.sending(sent);
         app.rules = rules.collect();
+        app.learn = options.learn;
         Ok(Self {
             app: Arc::new(app),
             tls,

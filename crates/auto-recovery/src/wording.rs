@@ -22,9 +22,11 @@ const UNITS: [(&str, u128); 5] = [
 /// 200, is whole, and a path of thousands leaves room for the text on it.
 const SHOWN_CHARS: usize = 240;
 
-/// `number` of `thing`: `1 entry`, `2 entries`, `0 paths`.
+/// `number` of `thing`: `1 entry`, `2 entries`, `0 paths`, `3 days`.
 pub fn counted(number: u64, thing: &str) -> String {
-    match (number, thing.strip_suffix('y')) {
+    let stem = thing.strip_suffix('y');
+    let stem = stem.filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match (number, stem) {
         (1, _) => format!("1 {thing}"),
         (_, Some(stem)) => format!("{number} {stem}ies"),
         (_, None) => format!("{number} {thing}s"),
@@ -164,6 +166,7 @@ mod tests {
     fn one_is_one_and_more_are_many() {
         let said = [0, 1, 2].map(|number| counted(number, "entry"));
         assert_eq!(said, ["0 entries", "1 entry", "2 entries"]);
+        assert_eq!(counted(2, "day"), "2 days");
         assert_eq!(counted(1, "file") + &counted(3, "file"), "1 file3 files");
     }
 

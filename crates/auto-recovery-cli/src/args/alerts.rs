@@ -59,6 +59,10 @@ pub(crate) enum AlertsCommand {
         /// Why, for others
         #[arg(long, value_name = "TEXT", default_value = "")]
         reason: String,
+
+        /// End the acknowledgement instead: it is told again while it fires
+        #[arg(long, conflicts_with = "reason")]
+        end: bool,
     },
     /// Tell nobody about incidents that match, for a time; list and end such silences
     Silence(SilenceArgs),

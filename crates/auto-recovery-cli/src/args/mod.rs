@@ -38,7 +38,7 @@ pub(crate) use mistake::in_words;
 pub(crate) use run::{OutcomeArgs, Profile, RunArgs, StrategyArgs, TimingArgs, TreeArgs};
 pub(crate) use seal::{AccessArgs, KeyArgs, KeyCommand, ProofArgs, Required, SealArgs, VerifyArgs};
 #[cfg(feature = "serve")]
-pub(crate) use serve::ServeArgs;
+pub(crate) use serve::{LogFormat, ServeArgs};
 #[cfg(feature = "serve")]
 pub(crate) use serve_token::{ScopeArgs, ServeCommand, TokenArgs, TokenCommand};
 pub(crate) use top::{Cli, Command, is_run, options_of_run, wrapped_command_at};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::args::ServeCommand;
 
@@ -18,6 +18,16 @@ Examples:
 
 On loopback too, every request needs a token: all users of a machine and all web pages reach it. On a
 terminal, a link is printed that logs a browser in, once and within a minute.";
+
+/// How lines of a log are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line of words.
+    #[default]
+    Text,
+    /// A line of JSON, also for where it listens.
+    Json,
+}
 
 /// Serve the record over HTTP: a live stream, an API, pages, metrics
 ///
@@ -59,6 +69,10 @@ pub(crate) struct ServeArgs {
         value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     pub(crate) streams_max: u32,
+
+    /// How to write the log on stderr: who changed what, who was refused, what went wrong
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) log: LogFormat,
 
     /// Listen elsewhere than on loopback, without TLS: a proxy before it has that
     #[arg(long, conflicts_with = "tls_cert")]

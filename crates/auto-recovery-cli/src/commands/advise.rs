@@ -12,12 +12,12 @@ use auto_recovery::audit::{
 use auto_recovery::files::{Links, open_regular};
 use auto_recovery::learn::{
     ControlReport, Evidence, FailureKey, LearnMode, LearnSettings, Learned, Moment,
-    advise as advise_again, counts_in_words,
+    advise as advise_again, as_if_off, counts_in_words, days_until_back, document,
 };
-use auto_recovery::plan::{Advice, AdviceStatus, StepFacts};
+use auto_recovery::plan::{Advice, StepFacts};
 use auto_recovery::recipe::Situation;
 use auto_recovery::run::{self as library, Learning, RunPlan, units_on_record};
-use auto_recovery::wording::spelled;
+use auto_recovery::wording::{counted, spelled};
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result, classify};
 use serde_json::{Value, json};
 
@@ -74,21 +74,21 @@ pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
         false => args.command,
     };
     let request = library_request(context, &RunRequest::of(command))?;
-    let plan = plan_against(context, &request, &found, evidence)?;
-    let Some((mut advice, names)) = plan.advice else {
+    let plan = plan_against(context, &request, &found, evidence.clone())?;
+    let Some((advice, names)) = plan.advice else {
         return Ok(Exit::NOT_FOUND);
     };
-    if settings.mode == LearnMode::Off {
-        advice.status = AdviceStatus::Off;
-        advice.why = "learning is off".to_owned();
-        advice.order.clone_from(&advice.shipped);
-        advice.left_out.clear();
-    }
+    let advice = match settings.mode {
+        LearnMode::Off => as_if_off(*advice),
+        LearnMode::Advise | LearnMode::On => *advice,
+    };
+    let key = masked_key(context, &found);
+    let back = days_until_back(&advice, &key, &evidence, &advising(context));
     if context.printer.json {
-        context.printer.json(&as_json(&advice))?;
+        context.printer.json(&document(&advice, &back))?;
         return Ok(Exit::OK);
     }
-    table(context, &advice, &|step| name_of(step, &names))?;
+    table(context, (&advice, &back), &|step| name_of(step, &names))?;
     if advice.units.is_empty() {
         context.printer.note(
             "what stood on the command line is told as to `run`: recover advise --fix CMD -- CMD",
@@ -132,6 +132,14 @@ pub(super) fn plan_against(
     };
     let policy = (request.tries.policy)(*category, failure);
     request.plan_by(&situation, &policy, Duration::ZERO, &planner)
+}
+
+/// The failure as planners know it again: its texts as records have them.
+fn masked_key(context: &Context, (failure, category): &(Failure, Category)) -> FailureKey {
+    let mut failure = failure.clone();
+    let masked = context.redactor.redact_text(&failure.message).into_owned();
+    failure.message = masked;
+    FailureKey::of(*category, &failure)
 }
 
 /// The settings, whatever the mode: who asks wants advice.
@@ -205,18 +213,7 @@ fn report(context: &Context, runs: &[auto_recovery::learn::Run]) -> Result<Exit>
     let person = context.settings.run.learn.person.value.as_secs_f64();
     let report = ControlReport::of(runs, person);
     match context.printer.json {
-        true => {
-            let saving = report
-                .saving()
-                .map(|(mean, low, high)| json!({"seconds": mean, "low": low, "high": high}));
-            context.printer.json(&json!({
-                "advised": report.advised,
-                "controls": report.controls,
-                "with": report.with,
-                "without": report.without,
-                "saving": saving,
-            }))?;
-        }
+        true => context.printer.json(&report.document())?,
         false => context.printer.line(&report.in_words(), 0)?,
     }
     Ok(Exit::OK)
@@ -259,8 +256,7 @@ fn again(
     );
     let differs = differences(record, &advice);
     if context.printer.json {
-        let both =
-            json!({"agrees": differs.is_empty(), "differs": differs, "again": as_json(&advice)});
+        let both = json!({"agrees": differs.is_empty(), "differs": differs, "again": document(&advice, &BTreeMap::new())});
         context.printer.json(&both)?;
     } else if differs.is_empty() {
         context.printer.line("counted again: the same advice", 0)?;
@@ -293,40 +289,6 @@ fn differences(record: &AdviceRecord, advice: &Advice) -> Vec<String> {
     differs
         .map(|(what, was, is)| format!("{what}: {was} then, {is} now"))
         .collect()
-}
-
-/// `advice` as `--json` has it.
-pub(super) fn as_json(advice: &Advice) -> Value {
-    let step = |step: &StepFacts| {
-        json!({
-            "step": step.step,
-            "here": step.here,
-            "others": step.others,
-            "chance": step.chance,
-            "low": step.low,
-            "high": step.high,
-            "seconds": step.seconds,
-        })
-    };
-    let left_out = advice.left_out.iter();
-    let left_out: Vec<_> = left_out
-        .map(|one| json!({"step": one.step, "why": one.why}))
-        .collect();
-    json!({
-        "status": advice.status.as_str(),
-        "why": advice.why,
-        "day": advice.day,
-        "class": advice.class,
-        "shipped": advice.shipped,
-        "order": advice.order,
-        "left_out": left_out,
-        "steps": advice.steps.iter().map(step).collect::<Vec<_>>(),
-        "expected": {
-            "shipped": advice.expected.shipped,
-            "order": advice.expected.order,
-            "sure": advice.expected.sure,
-        },
-    })
 }
 
 /// A row for each step of `advice`, as they would be tried.
@@ -368,7 +330,11 @@ fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
-fn table(context: &Context, advice: &Advice, name: &dyn Fn(&str) -> String) -> Result<()> {
+fn table(
+    context: &Context,
+    (advice, back): (&Advice, &BTreeMap<String, u32>),
+    name: &dyn Fn(&str) -> String,
+) -> Result<()> {
     let line = |text: &str| context.printer.line(&escape_text(text), 2);
     let class: Vec<&str> = advice.class.iter().map(String::as_str).collect();
     let class: Vec<&str> = class.into_iter().filter(|part| !part.is_empty()).collect();
@@ -377,7 +343,10 @@ fn table(context: &Context, advice: &Advice, name: &dyn Fn(&str) -> String) -> R
         context.printer.text(&rows(context, advice, name))?;
     }
     for one in &advice.left_out {
-        line(&format!("  left out: {}: {}", name(&one.step), one.why))?;
+        let days = back.get(&one.step);
+        let back = days.map(|days| format!("; back in {}", counted((*days).into(), "day")));
+        let (step, back) = (name(&one.step), back.unwrap_or_default());
+        line(&format!("  left out: {step}: {}{back}", one.why))?;
     }
     if advice.expected.shipped > 0.0 && advice.order != advice.shipped {
         line(&format!(

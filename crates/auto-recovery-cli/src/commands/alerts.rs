@@ -25,14 +25,11 @@ pub(crate) fn alerts(context: &Context, args: AlertsArgs) -> Result<Exit> {
         AlertsCommand::Check => look(context),
         AlertsCommand::List => list(context),
         AlertsCommand::Show { incident } => show(context, &incident),
-        AlertsCommand::Ack { incident, reason } => {
-            let (who, now) = (who(context), context.host.now());
-            let id = opened(context)?.acknowledge(&incident, &reason, &who, now)?;
-            context
-                .printer
-                .note(format_args!("{id} is acknowledged: it is not told again"));
-            Ok(Exit::OK)
-        }
+        AlertsCommand::Ack {
+            incident,
+            reason,
+            end,
+        } => acknowledge(context, &incident, (&reason, end)),
         AlertsCommand::Silence(args) => silences::silence(context, args),
         AlertsCommand::Test { rule, since } => test(context, &rule, &since),
     }
@@ -49,6 +46,40 @@ pub(crate) fn heartbeat(context: &Context, args: HeartbeatArgs) -> Result<Exit> 
         &*context.host,
     )?;
     Ok(Exit::OK)
+}
+
+/// Acknowledges `incident`, or ends that.
+fn acknowledge(context: &Context, incident: &str, (reason, end): (&str, bool)) -> Result<Exit> {
+    let (who, now) = (who(context), context.host.now());
+    let alerts = opened(context)?;
+    let printer = &context.printer;
+    match end {
+        true => {
+            let id = alerts.end_acknowledgement(incident, &who, now)?;
+            printer.note(format_args!("{id} is told again while it fires"));
+        }
+        false => {
+            let id = alerts.acknowledge(incident, reason, &who, now)?;
+            printer.note(format_args!("{id} is acknowledged: it is not told again"));
+        }
+    }
+    record(context, &alerts);
+    Ok(Exit::OK)
+}
+
+/// Records in the journal who said what. A store that is away keeps nobody from saying it: the
+/// server records it later.
+fn record(context: &Context, alerts: &Alerts) {
+    let host = identity::session_started(&context.settings, None).host;
+    let recorded = context
+        .store()
+        .and_then(|store| alerts.record_said(&*store, host.as_deref()));
+    if let Err(error) = recorded {
+        let why = error.chain();
+        context
+            .printer
+            .warn(format_args!("the journal does not say so yet: {why}"));
+    }
 }
 
 fn opened(context: &Context) -> Result<Alerts> {

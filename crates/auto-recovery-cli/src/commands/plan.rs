@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use auto_recovery::learn::{LearnMode, sentence};
+use auto_recovery::learn::{LearnMode, document, sentence};
 use auto_recovery::plan::Advice;
 use auto_recovery::recipe::Situation;
 use auto_recovery::run::{
@@ -12,7 +12,7 @@ use auto_recovery::run::{
 use auto_recovery::{Category, Failure, Result};
 use serde::Serialize;
 
-use crate::commands::advise::{as_json, name_of, newest, now, plan_against};
+use crate::commands::advise::{name_of, newest, now, plan_against};
 use crate::commands::run::{check_exit_map, library_request};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -169,7 +169,7 @@ fn add_advice(
     let plan = plans.iter_mut().find(|plan| plan.category == found.1);
     if let (Some(plan), Some((advice, names))) = (plan, planned.advice) {
         plan.history = in_lines(&advice, &names, settings.mode);
-        plan.advice = Some(as_json(&advice));
+        plan.advice = Some(document(&advice, &BTreeMap::new()));
     }
     Ok(())
 }

@@ -16,10 +16,12 @@ use auto_recovery::report::Kept;
 use auto_recovery::run::Place;
 use auto_recovery::{Error, ErrorKind, Result};
 use auto_recovery_server::{
-    Leftovers, OtlpOptions, OutboundUrl, Server, ServerOptions, TlsFiles, check_header,
+    Leftovers, Log, LogSink, OtlpOptions, OutboundUrl, Server, ServerOptions, TlsFiles,
+    check_header,
 };
+use serde_json::json;
 
-use crate::args::{ServeArgs, ServeCommand};
+use crate::args::{LogFormat, ServeArgs, ServeCommand};
 use crate::artifacts;
 use crate::commands::around::Around;
 use crate::commands::kept::KeptOnDisk;
@@ -79,6 +81,7 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
         tls_key,
         public_url,
         streams_max,
+        log: format,
         behind_proxy,
     } = args;
     if let Some(ServeCommand::Token(args)) = what {
@@ -105,6 +108,8 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
         tls,
         streams_max: usize::try_from(streams_max).ok(),
         public_url: public_url.clone(),
+        learn: context.settings.run.learn.settings(),
+        log: log_to_stderr(&context, format),
         host_name: identity::session_started(&context.settings, None).host,
     };
     // What is encrypted stays closed: the server keeps what it reads in rows of its own.
@@ -125,7 +130,12 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
     // Nobody waits for it in the end: a removal that is cut off is taken up by whoever comes next.
     std::thread::spawn(move || prune_daily(&of_rules));
     server.run(listen, |server, address| {
-        tell(&context.printer, server, address, public_url.as_deref());
+        tell(
+            &context.printer,
+            server,
+            (address, format),
+            public_url.as_deref(),
+        );
     })?;
     Ok(Exit::OK)
 }
@@ -194,16 +204,48 @@ fn prune_daily(context: &Context) {
     }
 }
 
+/// The log, on stderr.
+fn log_to_stderr(context: &Context, format: LogFormat) -> Log {
+    let printer = context.printer.clone();
+    let sink: LogSink = Arc::new(move |line| {
+        let text = match format {
+            LogFormat::Text => line.to_text(),
+            LogFormat::Json => line.to_json(),
+        };
+        printer.program_lines(&format!("{text}\n"));
+    });
+    Log::new(sink, Arc::clone(&context.host))
+}
+
 /// Says where it listens and, to a person, how to come in.
-fn tell(printer: &Printer, server: &Server, address: SocketAddr, public_url: Option<&str>) {
+fn tell(
+    printer: &Printer,
+    server: &Server,
+    (address, format): (SocketAddr, LogFormat),
+    public_url: Option<&str>,
+) {
     let own = server.url(address);
-    printer.program_lines(&format!("listening on {own}\n"));
-    if let Some(token) = server.new_token() {
-        printer.program_lines(&format!("token, which is told this once: {token}\n"));
-    }
-    if io::stderr().is_terminal() {
-        let before = public_url.unwrap_or(&own).trim_end_matches('/');
-        let path = server.login_path();
-        printer.program_lines(&format!("log in within a minute: {before}{path}\n"));
-    }
+    let before = public_url.unwrap_or(&own).trim_end_matches('/');
+    let link = io::stderr()
+        .is_terminal()
+        .then(|| format!("{before}{}", server.login_path()));
+    let lines = match format {
+        LogFormat::Json => {
+            let listening = json!({"event": "listening", "url": own});
+            let token = server
+                .new_token()
+                .map(|token| json!({"event": "token", "token": token}));
+            let link = link.map(|link| json!({"event": "login", "url": link}));
+            let all = [Some(listening), token, link].into_iter().flatten();
+            all.map(|line| format!("{line}\n")).collect::<String>()
+        }
+        LogFormat::Text => {
+            let token = server.new_token();
+            let token = token.map(|token| format!("token, which is told this once: {token}\n"));
+            let link = link.map(|link| format!("log in within a minute: {link}\n"));
+            let (token, link) = (token.unwrap_or_default(), link.unwrap_or_default());
+            format!("listening on {own}\n{token}{link}")
+        }
+    };
+    printer.program_lines(&lines);
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::harness::Machine;
+use crate::serve::Serving;
 
 /// A project whose build fails while its lock is broken. The first fix of the configuration is slow
 /// and mends nothing; the second one mends it.
@@ -67,6 +68,7 @@ fn what_cured_it_five_times_is_tried_first_and_the_run_says_so() {
     without_a_summary_the_shipped_order_stays(&machine);
     // A copy makes the next recovery count anew, so it comes last.
     every_store_says_the_same(&machine);
+    the_server_says_the_same(&machine);
     break_and_recover(&machine);
 
     // The user only wants to be told; then the project wants nothing of it.
@@ -97,6 +99,26 @@ fn every_store_says_the_same(machine: &Machine) {
         let copied = machine.recover(&["copy", &from, &store]);
         assert_eq!(copied.code, 0, "{copied:?}");
         assert_eq!(advise(&["--store", &store]), advice, "{store}");
+    }
+}
+
+fn the_server_says_the_same(machine: &Machine) {
+    let command = ["advise", "--json", "--", "sh", "build.sh"];
+    let advice = machine.recover(&command).json();
+    let server = Serving::start(machine);
+    let answer = server.get("/api/v1/advice");
+    let body = answer.split_once("\r\n\r\n").expect("an answer").1;
+    let told: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(told["items"][0]["advice"], advice, "{answer}");
+    assert_eq!(told["items"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert_eq!(told["mode"], "on");
+    let page = server.get("/advice");
+    for piece in [
+        "<th scope=\"row\" class=\"failure\">sh relock.sh</th>",
+        "1 of 1",
+        "0 of 1",
+    ] {
+        assert!(page.contains(piece), "{piece}: {page}");
     }
 }
 

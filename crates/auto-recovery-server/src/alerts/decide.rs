@@ -27,7 +27,13 @@ pub(crate) enum State {
         known_ms: Option<i64>,
     },
     /// It holds, and somebody knows of all of it: it is over until there is more.
-    Known { since_ms: i64, known_ms: i64 },
+    Known {
+        since_ms: i64,
+        known_ms: i64,
+        /// The incident that was acknowledged; 0 where an earlier release wrote it.
+        #[serde(default)]
+        incident: u64,
+    },
 }
 
 impl State {
@@ -115,6 +121,7 @@ pub(crate) fn decide(
                     series.state = State::Known {
                         since_ms: now,
                         known_ms,
+                        incident: incident.unwrap_or_default(),
                     };
                 }
                 None => gone.push(labels.clone()),

@@ -231,10 +231,11 @@ impl Engine {
     /// Works out every rule.
     fn work_out(&mut self, silences: &[Silence], now: i64) -> Vec<Decided> {
         let mut decided = Vec::new();
+        let wall_ms = millis(self.clock.wall(now));
         for rule in &self.alerting.rules {
             let all = self.series.entry(rule.name.clone()).or_default();
-            queue::mark_known(silences, all);
             let before = all.clone();
+            queue::mark_known(silences, all, wall_ms);
             let holding = observe(rule, &self.facts, now);
             let is_stale = holding.is_none();
             let transitions = match holding {

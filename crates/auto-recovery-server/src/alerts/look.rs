@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
 
+use auto_recovery::audit::AuditStore;
 use auto_recovery::{Error, ErrorKind, Result};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 use super::clock::time;
 use super::decide::{Series, State};
+use super::said::{record, recorded, unrecorded};
 use super::silences::{self, NewSilence, Silence};
 use super::tables::{from_json, number};
 use crate::feed::beside;
@@ -198,15 +200,42 @@ impl Alerts {
         self.ask(|connection| silences::list(connection, now), Vec::new())
     }
 
-    /// Ends the silence `id`: what still fires is told.
+    /// Ends the silence `id`, as `who` wants it: what still fires is told.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if it does not hold; or if the state cannot be written.
-    pub fn end_silence(&self, id: i64, now: SystemTime) -> Result<()> {
-        match self.ask(|connection| silences::end(connection, id, now), false)? {
+    pub fn end_silence(&self, id: i64, who: &str, now: SystemTime) -> Result<()> {
+        match self.ask(|connection| silences::end(connection, id, who, now), false)? {
             true => Ok(()),
             false => Err(silences::no_silence(&id.to_string())),
         }
+    }
+
+    /// Ends the acknowledgement of the incident `id`, as `who` wants it: it is told again while it
+    /// fires, and an escalation that was over with it fires anew. Returns its whole id.
+    ///
+    /// # Errors
+    /// As [`Alerts::story`]; [`ErrorKind::NotFound`] too if nobody acknowledged it.
+    pub fn end_acknowledgement(&self, id: &str, who: &str, now: SystemTime) -> Result<String> {
+        let number = self.find(id)?;
+        let ended = self.ask(
+            |connection| silences::end_acknowledgement(connection, number, who, now),
+            None,
+        )?;
+        ended.ok_or_else(|| silences::not_acknowledged(id))
+    }
+
+    /// Records in the journal of `store` what was said and is not there yet; `host` is this
+    /// machine.
+    ///
+    /// # Errors
+    /// If the state cannot be used, or it cannot be recorded: then that is done later.
+    pub fn record_said(&self, store: &dyn AuditStore, host: Option<&str>) -> Result<()> {
+        for (number, said) in self.ask(unrecorded, Vec::new())? {
+            record(store, said, host)?;
+            self.ask(|connection| recorded(connection, number), ())?;
+        }
+        Ok(())
     }
 
     fn find(&self, id: &str) -> Result<i64> {

@@ -5,6 +5,7 @@
 //! the outbox is sent at least once, always with the same id. Destinations come from the user's own
 //! configuration and from nowhere else.
 
+mod again;
 mod beats;
 mod channel;
 mod clock;
@@ -19,8 +20,10 @@ mod observe;
 mod once;
 mod queue;
 mod replay;
+mod said;
 mod sender;
 pub(crate) mod silences;
+mod strip;
 mod tables;
 mod watch;
 
@@ -34,10 +37,13 @@ pub use config::{Mail, MailTls};
 pub use look::{Alert, Alerts, Delivery, IncidentStory, Told, Try};
 pub use once::{Checked, check};
 pub use replay::{Fired, replay};
-pub use silences::{NewSilence, SILENCE_MAX, Silence};
+pub use silences::{Acknowledged, NewSilence, SILENCE_MAX, Silence};
 
+pub(crate) use again::send_again;
 pub(crate) use beats::beat_in;
 pub(crate) use look::{active, deliveries, stale};
+pub(crate) use said::{Said, record, recorded, said, unrecorded};
+pub(crate) use strip::{GAP, STRIP, Span, strips};
 pub(crate) use tables::TABLES;
 pub(crate) use watch::Watch;
 

@@ -51,18 +51,32 @@ pub(crate) fn silences(connection: &Connection) -> rusqlite::Result<Vec<Silence>
     rows.collect()
 }
 
-/// Notes which of the conditions in `all` somebody has acknowledged.
-pub(crate) fn mark_known(silences: &[Silence], all: &mut BTreeMap<Labels, Series>) {
+/// Notes which of the conditions in `all` somebody has acknowledged by `wall_ms`; those that were
+/// over for somebody who does not want to know of them any more begin anew.
+pub(crate) fn mark_known(silences: &[Silence], all: &mut BTreeMap<Labels, Series>, wall_ms: i64) {
+    let of = |incident: u64| {
+        silences
+            .iter()
+            .filter(move |one| one.incident == Some(incident))
+    };
+    let holds = |one: &Silence| one.until_ms.is_none_or(|until| until > wall_ms);
+    all.retain(|_, series| match series.state {
+        State::Known { incident, .. } => {
+            let mut said = of(incident).peekable();
+            said.peek().is_none() || said.any(holds)
+        }
+        State::Pending { .. } | State::Firing { .. } => true,
+    });
     for series in all.values_mut() {
         if let State::Firing {
             incident, known_ms, ..
         } = &mut series.state
         {
-            let mut known = silences
-                .iter()
-                .filter(|one| one.incident == Some(*incident));
-            if known.next().is_some() && known_ms.is_none() {
-                *known_ms = Some(series.observed.newest_ms);
+            match of(*incident).any(holds) {
+                true => {
+                    known_ms.get_or_insert(series.observed.newest_ms);
+                }
+                false => *known_ms = None,
             }
         }
     }

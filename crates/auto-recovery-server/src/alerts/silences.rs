@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::clock::{millis, time};
 use super::config::{Label, Severity};
+use super::said::{Did, note};
 use super::tables::{from_json, json};
 
 /// The longest silence. What is to be silent for longer is no rule.
@@ -127,8 +128,16 @@ pub(crate) fn add(
     )?;
     let at = timestamp(now);
     let values = params![json(&new.matchers), until_ms, new.reason, new.by, at];
+    let id = insert.insert(values)?;
+    let pairs = new.matchers.iter();
+    let pairs: Vec<String> = pairs
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let about = format!("{id}: {} until {}", pairs.join(" "), time(until_ms));
+    let said = (&*new.reason, &*new.by);
+    note(connection, (Did::Silenced, &about), said, now)?;
     Ok(Silence {
-        id: insert.insert(values)?,
+        id,
         matchers: new.matchers.clone(),
         until: time(until_ms),
         reason: new.reason.clone(),
@@ -137,13 +146,23 @@ pub(crate) fn add(
     })
 }
 
-/// Ends the silence `id`. Returns whether it held.
-pub(crate) fn end(connection: &Connection, id: i64, now: SystemTime) -> rusqlite::Result<bool> {
+/// Ends the silence `id`, as `who` wants it. Returns whether it held.
+pub(crate) fn end(
+    connection: &Connection,
+    id: i64,
+    who: &str,
+    now: SystemTime,
+) -> rusqlite::Result<bool> {
     let mut update = connection.prepare_cached(
         "UPDATE alert_silence SET until_ms = ?2
          WHERE number = ?1 AND incident IS NULL AND until_ms > ?2",
     )?;
-    Ok(update.execute(params![id, millis(now)])? > 0)
+    let held = update.execute(params![id, millis(now)])? > 0;
+    if held {
+        let of = (Did::SilenceEnded, &*id.to_string());
+        note(connection, of, ("", who), now)?;
+    }
+    Ok(held)
 }
 
 /// Says that `who` knows of the incident of that number. Returns its id.
@@ -158,6 +177,76 @@ pub(crate) fn acknowledge(
          VALUES ('{}', ?, NULL, ?, ?, ?)",
     )?;
     insert.execute(params![incident, reason, who, timestamp(now)])?;
+    let id = id_of(connection, incident)?;
+    note(connection, (Did::Acknowledged, &id), (reason, who), now)?;
+    Ok(id)
+}
+
+/// Ends what was said of the incident of that number, as `who` wants it: it is told again while it
+/// fires, and what was over for being known fires anew. Returns its id; `None` if nobody had
+/// acknowledged it.
+pub(crate) fn end_acknowledgement(
+    connection: &Connection,
+    incident: i64,
+    who: &str,
+    now: SystemTime,
+) -> rusqlite::Result<Option<String>> {
+    let mut update = connection.prepare_cached(
+        "UPDATE alert_silence SET until_ms = ?2
+         WHERE incident = ?1 AND (until_ms IS NULL OR until_ms > ?2)",
+    )?;
+    if update.execute(params![incident, millis(now)])? == 0 {
+        return Ok(None);
+    }
+    let id = id_of(connection, incident)?;
+    note(connection, (Did::AcknowledgementEnded, &id), ("", who), now)?;
+    Ok(Some(id))
+}
+
+/// An acknowledged incident that would be told otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Acknowledged {
+    /// The incident.
+    pub incident: String,
+    /// The rule.
+    pub rule: String,
+    /// What is wrong.
+    pub summary: String,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub by: String,
+    /// When, RFC 3339.
+    pub at: String,
+}
+
+/// What is acknowledged and would be told otherwise, the newest first.
+pub(crate) fn acknowledged(connection: &Connection) -> rusqlite::Result<Vec<Acknowledged>> {
+    // Whether it fires, or is over for who knows of it, is in the bodies of conditions.
+    let mut select = connection.prepare_cached(
+        "SELECT incident.id, incident.rule, json_extract(series.body, '$.observed.summary'),
+             said.reason, said.made_by, max(said.at)
+         FROM alert_series AS series
+         JOIN alert_incident AS incident
+             ON incident.incident = json_extract(series.body, '$.incident')
+         JOIN alert_silence AS said ON said.incident = incident.incident
+         WHERE said.until_ms IS NULL GROUP BY incident.incident
+         ORDER BY incident.incident DESC LIMIT ?",
+    )?;
+    let rows = select.query_map([ROWS_MAX], |row| {
+        Ok(Acknowledged {
+            incident: row.get(0)?,
+            rule: row.get(1)?,
+            summary: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+            reason: row.get(3)?,
+            by: row.get(4)?,
+            at: row.get(5)?,
+        })
+    })?;
+    rows.collect()
+}
+
+fn id_of(connection: &Connection, incident: i64) -> rusqlite::Result<String> {
     let mut select =
         connection.prepare_cached("SELECT id FROM alert_incident WHERE incident = ?")?;
     select.query_row([incident], |row| row.get(0))
@@ -184,6 +273,11 @@ pub(crate) fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option
 pub(crate) fn no_silence(id: &str) -> Error {
     let text = format!("no silence {id} holds; `recover alerts silence list` lists those that do");
     Error::new(ErrorKind::NotFound, text)
+}
+
+/// That nobody has acknowledged the incident `id`.
+pub(crate) fn not_acknowledged(id: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("nobody has acknowledged {id}"))
 }
 
 /// That there is not one incident whose id begins with `id`.
@@ -252,9 +346,12 @@ mod tests {
             list(&connection, at(160)).unwrap(),
             std::slice::from_ref(&second)
         );
-        assert!(!end(&connection, first.id, at(160)).unwrap(), "it was over");
-        assert!(end(&connection, second.id, at(161)).unwrap());
-        assert!(!end(&connection, second.id, at(161)).unwrap());
+        assert!(
+            !end(&connection, first.id, "ada", at(160)).unwrap(),
+            "it was over"
+        );
+        assert!(end(&connection, second.id, "ada", at(161)).unwrap());
+        assert!(!end(&connection, second.id, "ada", at(161)).unwrap());
         assert_eq!(list(&connection, at(161)).unwrap(), []);
     }
 }

@@ -4,7 +4,8 @@
 //! fires, `alert_transition` every decision, `alert_incident` what a message says of an incident.
 //! `alert_item` is one transition for one destination, and the message that tells it;
 //! `alert_message` is the outbox, `alert_try` every try. `alert_silence` has what nobody is to be
-//! told of. Facts stand in `meta`: the cursor, the clock, the number of the next incident.
+//! told of, and `alert_said` who said so. Facts stand in `meta`: the cursor, the clock, the number
+//! of the next incident.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -58,6 +59,12 @@ CREATE TABLE IF NOT EXISTS alert_silence (
     matchers TEXT NOT NULL, incident INTEGER, until_ms INTEGER, reason TEXT NOT NULL,
     made_by TEXT NOT NULL, at TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS alert_said (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL, did TEXT NOT NULL, about TEXT NOT NULL, reason TEXT NOT NULL,
+    said_by TEXT NOT NULL, is_recorded INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS alert_transition_of_time ON alert_transition (at);
 ";
 
 /// The whole number that `name` is in `meta`.

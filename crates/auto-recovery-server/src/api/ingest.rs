@@ -101,16 +101,22 @@ fn parse(line: &[u8], new_session: &str) -> Line {
     let line: LogLine =
         serde_json::from_value(Value::Object(object)).map_err(|error| error.to_string())?;
     let (mut entry, number_by_store) = line.into_entry(new_session)?;
-    session_id::encode(&entry.session_id).map_err(|error| error.chain())?;
-    if matches!(&*entry.session_id, "." | "..") {
-        let why = "cannot be part of an address: browsers take it for a place";
-        return Err(format!("session id {:?} {why}", entry.session_id));
-    }
+    check_session_id(&entry.session_id)?;
     entry.entry_id = id;
     Ok(NewEntry {
         entry,
         number_by_store,
     })
+}
+
+/// That `id` can be one, and part of an address.
+pub(super) fn check_session_id(id: &str) -> Result<(), String> {
+    session_id::encode(id).map_err(|error| error.chain())?;
+    if matches!(id, "." | "..") {
+        let why = "cannot be part of an address: browsers and proxies take it for a place";
+        return Err(format!("session id {id:?} {why}"));
+    }
+    Ok(())
 }
 
 /// Records what was told in `store`, and returns the answer to each line, and whether none has a

@@ -4,6 +4,7 @@
 //! holds the two against each other.
 
 mod actions;
+mod advice;
 mod alerts;
 mod answer;
 mod batch;
@@ -22,8 +23,12 @@ pub(crate) use actions::{
     REASON_CHARS_MAX, clear, clear_session, hold, hold_session, read_small, release,
     release_session,
 };
+pub(crate) use advice::{
+    Advised, advice, advice_board, advised, make_board, make_board_if_due, read_advice_query,
+};
 pub(crate) use alerts::{
-    acknowledge, acknowledge_incident, alerts, end_silence, end_silence_of, heartbeat, silence,
+    acknowledge, acknowledge_incident, again, alerts, end_acknowledgement, end_acknowledgement_of,
+    end_silence, end_silence_of, heartbeat, make_silence, record_said, send_message_again, silence,
     silences, told,
 };
 pub(crate) use answer::{no_such_method, nothing};

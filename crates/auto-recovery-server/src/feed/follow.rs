@@ -10,10 +10,12 @@ use auto_recovery::host::{Host, timestamp};
 use auto_recovery::mutex::lock;
 use auto_recovery::{Error, ErrorKind, Result};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::watch;
 
 use super::database::{self, Database};
 use super::take_up::{TakingUp, Telling, hash_of, looks, millis};
+use crate::log::Log;
 
 /// The longest wait for a notice: within it a server that is told to end does.
 const WAIT: Duration = Duration::from_millis(250);
@@ -64,6 +66,7 @@ pub(crate) struct Following {
     pub(crate) claim: Mutex<Option<Box<dyn Claim>>>,
     /// Whether the thread is to end.
     pub(crate) is_over: AtomicBool,
+    pub(crate) log: Log,
 }
 
 /// Follows until it is over.
@@ -105,6 +108,7 @@ impl Following {
             seen_at: Mutex::default(),
             claim: Mutex::new(claim),
             is_over: AtomicBool::new(false),
+            log: Log::default(),
         })
     }
 
@@ -112,7 +116,7 @@ impl Following {
     pub(crate) fn once(&self) {
         let mut taking_up = TakingUp::new(&*self.store, &self.feed);
         match self.look_at_all(&mut taking_up) {
-            Ok(()) => *lock(&self.standing) = Standing::Current,
+            Ok(()) => self.is_current(),
             Err(error) => self.lost(&error.chain()),
         }
     }
@@ -129,11 +133,22 @@ impl Following {
         }
     }
 
+    fn is_current(&self) {
+        let mut standing = lock(&self.standing);
+        if let Standing::Away { since, .. } = &*standing {
+            self.log.info("store_back", vec![("since", json!(since))]);
+        }
+        *standing = Standing::Current;
+    }
+
     fn lost(&self, why: &str) {
         let mut standing = lock(&self.standing);
         let since = match &*standing {
             Standing::Away { since, .. } => since.clone(),
-            _ => timestamp(self.host.now()),
+            _ => {
+                self.log.warn("store_away", vec![("why", json!(why))]);
+                timestamp(self.host.now())
+            }
         };
         *standing = Standing::Away {
             since,
@@ -168,7 +183,7 @@ impl Following {
             }
             let batch = std::mem::take(&mut named).into_iter().map(|id| (id, None));
             self.take_up(&mut taking_up, batch.collect())?;
-            *lock(&self.standing) = Standing::Current;
+            self.is_current();
             *lock(&self.seen_at) = self.host.monotonic();
             *pause = FIRST_PAUSE;
             if forgotten.is_none_or(|at| now.saturating_sub(at) >= FORGET) {

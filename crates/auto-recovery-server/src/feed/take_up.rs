@@ -464,7 +464,7 @@ impl Database {
                     JOIN alert_incident AS incident ON incident.incident = said.incident
                     WHERE incident.labels ->> '$.failure_kind' = failure.kind
                         AND incident.labels ->> '$.project' = coalesce(one.project, '')
-                        AND said.at >= one.began
+                        AND said.at >= one.began AND said.until_ms IS NULL
                  ) ORDER BY one.began DESC",
             )?;
             let ids = select.query_map([limit], |row| row.get(0))?;

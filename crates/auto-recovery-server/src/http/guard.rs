@@ -8,6 +8,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::json;
 
 use super::access::Caller;
 use super::problem::Problem;
@@ -26,11 +27,37 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 /// Lets requests through that may pass.
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
+    let (method, begin) = (request.method().clone(), app.host.monotonic());
+    let peer = request.extensions().get::<Peer>().copied();
+    let mut who = None;
     let mut response = match checked(&app, request).await {
-        Ok(request) => next.run(request).await,
+        Ok(request) => {
+            let caller = request.extensions().get::<Caller>();
+            who = caller.map(|caller| caller.name.clone());
+            next.run(request).await
+        }
         Err(refusal) => refusal,
     };
     harden(response.headers_mut(), &path);
+    let status = response.status();
+    let is_change = !matches!(method, Method::GET | Method::HEAD);
+    let is_refused = matches!(status.as_u16(), 401 | 403 | 421 | 429);
+    if is_change || is_refused || status.is_server_error() {
+        let took = app.host.monotonic().saturating_sub(begin);
+        let fields = vec![
+            ("method", json!(method.as_str())),
+            ("path", json!(path)),
+            ("status", json!(status.as_u16())),
+            ("seconds", json!(took.as_secs_f64())),
+            ("who", json!(who)),
+            ("from", json!(peer.map(|peer| peer.0.to_string()))),
+        ];
+        let log = &app.following.log;
+        match is_refused || status.is_server_error() {
+            true => log.warn("request", fields),
+            false => log.info("request", fields),
+        }
+    }
     response
 }
 

@@ -23,7 +23,7 @@ pub(crate) use guard::guard;
 pub(crate) use login::{leave, login, login_form};
 pub(crate) use path::Named;
 pub(crate) use problem::Problem;
-pub(crate) use query::Query;
+pub(crate) use query::{Query, length};
 pub use scope::Scope;
 pub(crate) use scope::{AllNeeds, Needs};
 pub use tls::Tls;

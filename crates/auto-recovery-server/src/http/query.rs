@@ -100,6 +100,15 @@ impl Query {
 
 /// `30d`, `12h`, `5m`, `10s` before `now`.
 fn ago(text: &str, now: SystemTime) -> Option<i64> {
+    let since = now
+        .checked_sub(length(text)?)?
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
+    i64::try_from(since.as_micros()).ok()
+}
+
+/// The time that `30d`, `12h`, `5m` or `10s` is.
+pub(crate) fn length(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let number: u64 = text[..digits].parse().ok()?;
     let seconds = match &text[digits..] {
@@ -109,12 +118,7 @@ fn ago(text: &str, now: SystemTime) -> Option<i64> {
         "d" => 86400,
         _ => return None,
     };
-    let ago = Duration::from_secs(number.checked_mul(seconds)?);
-    let since = now
-        .checked_sub(ago)?
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .ok()?;
-    i64::try_from(since.as_micros()).ok()
+    Some(Duration::from_secs(number.checked_mul(seconds)?))
 }
 
 #[cfg(test)]

@@ -92,8 +92,12 @@ pub(crate) async fn clear(
 
 /// The value of the field `name` of a form.
 async fn field(body: Body, name: &str) -> Result<Option<String>, Wrong> {
+    let mut all = fields(body).await?.into_iter();
+    Ok(all.find(|(one, _)| one == name).map(|(_, value)| value))
+}
+
+/// All fields of a form.
+pub(super) async fn fields(body: Body) -> Result<Vec<(String, String)>, Wrong> {
     let form = read_small(body).await?;
-    let mut pairs = form_urlencoded::parse(&form);
-    let found = pairs.find(|(one, _)| one == name);
-    Ok(found.map(|(_, value)| value.into_owned()))
+    Ok(form_urlencoded::parse(&form).into_owned().collect())
 }

@@ -1,47 +1,132 @@
-//! Alerts: each rule with its state, what fires, silences, and every message with every try.
+//! Alerts: each rule with its state, what fires, silences, every message with every try, and what
+//! people said.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auto_recovery::escape::escape_text;
 use axum::extract::{Extension, State};
-use axum::response::Redirect;
 use maud::{Markup, html};
-use rusqlite::Connection;
 
 use super::frame::{Page, Wrong, framed};
-use super::pieces;
-use crate::alerts::{Alert, Delivery, Silence, active, deliveries, silences, stale};
-use crate::api::{acknowledge_incident, end_silence_of};
+use super::{alert_forms, alert_strip, pieces};
+use crate::alerts::{
+    Acknowledged, Alert, Delivery, Said, Silence, Span, active, deliveries, said, silences, stale,
+    strips,
+};
 use crate::app::App;
-use crate::http::{Caller, Named, Scope};
+use crate::http::{Caller, Scope};
+
+/// What a page of alerts shows.
+struct Shown {
+    alerts: Vec<Alert>,
+    stale: BTreeMap<String, String>,
+    known: Vec<Acknowledged>,
+    silences: Vec<Silence>,
+    deliveries: Vec<Delivery>,
+    said: Vec<Said>,
+    strips: BTreeMap<String, Vec<Span>>,
+}
 
 /// What fires, what waits, and who was told.
 pub(crate) async fn alerts(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Page, Wrong> {
-    let asked = app.run(|app| {
+    let now = app.host.now();
+    let asked = app.run(move |app| {
         let feed = app.feed();
-        let silences = |feed: &Connection| silences::list(feed, app.host.now());
-        Ok((
-            (feed.read(active)?, feed.read(stale)?),
-            (feed.read(silences)?, feed.read(deliveries)?),
-        ))
+        Ok(Shown {
+            alerts: feed.read(active)?,
+            stale: feed.read(stale)?,
+            known: feed.read(silences::acknowledged)?,
+            silences: feed.read(|feed| silences::list(feed, now))?,
+            deliveries: feed.read(deliveries)?,
+            said: feed.read(said)?,
+            strips: feed.read(|feed| strips(feed, now))?,
+        })
     });
-    let ((alerts, stale), (silences, deliveries)) = asked.await?;
+    let shown = asked.await?;
     let may_change = caller.may(Scope::Admin);
     let content = html! {
-        (rules(&app.rules, &alerts, &stale))
-        (firing(&alerts, may_change))
-        (silent(&silences, may_change))
-        (told(&deliveries))
+        (rules(&app.rules, &shown.alerts, &shown.stale))
+        (firing(&shown.alerts, may_change))
+        (known(&shown.known, may_change))
+        (alert_strip::strips_of(&app.rules, &shown.strips, now))
+        (silent(&shown.silences, may_change))
+        @if may_change && !app.rules.is_empty() { (alert_forms::silence_form(&app.rules)) }
+        (told(&shown.deliveries, may_change))
+        (words_of(&shown.said))
         p {
             code { "recover alerts ack INCIDENT" } " acknowledges one, "
             code { "recover alerts silence NAME=VALUE --for 2h" } " tells nobody for a time."
         }
     };
     Ok(framed(&app, "Alerts", "/alerts", content))
+}
+
+/// What would be told if nobody knew of it.
+fn known(all: &[Acknowledged], may_change: bool) -> Markup {
+    html! {
+        @if !all.is_empty() {
+            div class="wide apart" role="group" tabindex="0" aria-label="Acknowledged" {
+                table {
+                    caption { "Acknowledged" }
+                    thead { tr {
+                        th scope="col" { "Incident" }
+                        th scope="col" { "What" }
+                        th scope="col" { "By" }
+                        th scope="col" { "When" }
+                        th scope="col" { "Why" }
+                        @if may_change { th scope="col" { "End" } }
+                    } }
+                    tbody {
+                        @for one in all {
+                            tr {
+                                th scope="row" { (one.incident) }
+                                td { (escape_text(&one.summary)) }
+                                td { (pieces::name(&one.by)) }
+                                td { (pieces::time(&one.at)) }
+                                td { (pieces::name(&one.reason)) }
+                                @if may_change { td { (alert_forms::end_acknowledgement_form(&one.incident)) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Who said what, the newest first.
+fn words_of(said: &[Said]) -> Markup {
+    html! {
+        @if !said.is_empty() {
+            div class="wide apart" role="group" tabindex="0" aria-label="What people said, the newest first" {
+                table {
+                    caption { "What people said, the newest first" }
+                    thead { tr {
+                        th scope="col" { "When" }
+                        th scope="col" { "Who" }
+                        th scope="col" { "Did" }
+                        th scope="col" { "About" }
+                        th scope="col" { "Why" }
+                    } }
+                    tbody {
+                        @for one in said {
+                            tr {
+                                td { (pieces::time(&one.at)) }
+                                th scope="row" { (pieces::name(&one.by)) }
+                                td { (one.did.replace('_', " ")) }
+                                td { (escape_text(&one.about)) }
+                                td { (pieces::name(&one.reason)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn rules(
@@ -56,7 +141,7 @@ fn rules(
                 code { "[alert.NAME]" } " and " code { "[notify.NAME]" } "."
             }
         } @else {
-            div class="wide" {
+            div class="wide apart" role="group" tabindex="0" aria-label="Rules" {
                 table {
                     caption { "Rules" }
                     thead { tr {
@@ -98,7 +183,7 @@ fn rule(name: &str, check: &str, alerts: &[Alert], stale: Option<&String>) -> Ma
 fn firing(alerts: &[Alert], may_change: bool) -> Markup {
     html! {
         @if !alerts.is_empty() {
-            div class="wide" {
+            div class="wide apart" role="group" tabindex="0" aria-label="Pending and firing" {
                 table {
                     caption { "Pending and firing" }
                     thead { tr {
@@ -124,7 +209,7 @@ fn firing(alerts: &[Alert], may_change: bool) -> Markup {
                                         a href=(pieces::path(session)) { (escape_text(session)) } " "
                                     }
                                 }
-                                @if may_change { td { (acknowledging(alert)) } }
+                                @if may_change { td { (alert_forms::acknowledge_form(alert)) } }
                             }
                         }
                     }
@@ -134,21 +219,10 @@ fn firing(alerts: &[Alert], may_change: bool) -> Markup {
     }
 }
 
-/// The form that acknowledges what fires.
-fn acknowledging(alert: &Alert) -> Markup {
-    html! {
-        @if let Some(incident) = &alert.incident {
-            form method="post" action={ "/alerts/" (pieces::encoded(incident)) "/acknowledge" } {
-                button type="submit" aria-label={ "Acknowledge " (incident) } { "Acknowledge" }
-            }
-        }
-    }
-}
-
 fn silent(silences: &[Silence], may_change: bool) -> Markup {
     html! {
         @if !silences.is_empty() {
-            div class="wide" {
+            div class="wide apart" role="group" tabindex="0" aria-label="Silences" {
                 table {
                     caption { "Silences" }
                     thead { tr {
@@ -179,39 +253,16 @@ fn silence(of: &Silence, may_change: bool) -> Markup {
             td { (pieces::name(&of.by)) }
             td { (pieces::name(&of.reason)) }
             @if may_change {
-                td {
-                    form method="post" action={ "/silences/" (of.id) "/end" } {
-                        button type="submit" aria-label={ "End silence " (of.id) } { "End" }
-                    }
-                }
+                td { (alert_forms::end_silence_form(of.id)) }
             }
         }
     }
 }
 
-/// Ends a silence, and shows those that are left.
-pub(crate) async fn end_silence(
-    State(app): State<Arc<App>>,
-    Named(id): Named,
-) -> Result<Redirect, Wrong> {
-    end_silence_of(&app, id).await?;
-    Ok(Redirect::to("/alerts"))
-}
-
-/// Acknowledges an incident, and shows what is left.
-pub(crate) async fn acknowledge(
-    State(app): State<Arc<App>>,
-    Extension(caller): Extension<Caller>,
-    Named(id): Named,
-) -> Result<Redirect, Wrong> {
-    acknowledge_incident(&app, &caller, id, String::new()).await?;
-    Ok(Redirect::to("/alerts"))
-}
-
-fn told(deliveries: &[Delivery]) -> Markup {
+fn told(deliveries: &[Delivery], may_change: bool) -> Markup {
     html! {
         @if !deliveries.is_empty() {
-            div class="wide" {
+            div class="wide apart" role="group" tabindex="0" aria-label="Messages, the newest first" {
                 table {
                     caption { "Messages, the newest first" }
                     thead { tr {
@@ -221,15 +272,16 @@ fn told(deliveries: &[Delivery]) -> Markup {
                         th scope="col" class="number" { "Incidents" }
                         th scope="col" { "State" }
                         th scope="col" { "Tries" }
+                        @if may_change { th scope="col" { "Again" } }
                     } }
-                    tbody { @for one in deliveries { (delivery(one)) } }
+                    tbody { @for one in deliveries { (delivery(one, may_change)) } }
                 }
             }
         }
     }
 }
 
-fn delivery(of: &Delivery) -> Markup {
+fn delivery(of: &Delivery, may_change: bool) -> Markup {
     html! {
         tr id=(of.id) {
             td { (pieces::time(&of.at)) }
@@ -252,6 +304,7 @@ fn delivery(of: &Delivery) -> Markup {
                     }
                 }
             }
+            @if may_change { td { (alert_forms::again_form(of)) } }
         }
     }
 }

@@ -10,7 +10,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::frame::{Page, Wrong, framed};
 use super::pieces;
-use super::sessions::{next_page, pairs};
+use super::sessions::{next_page, pairs, typed_into};
 use super::took::took;
 use super::view::view;
 use crate::api::{KindPage, kind_page, read_kind_query, summary};
@@ -56,10 +56,7 @@ pub(crate) async fn failures(
 }
 
 fn list(app: &App, page: &KindPage, sparks: &[Vec<u64>], typed: &[(String, String)]) -> Markup {
-    let value = |name: &str| {
-        let found = typed.iter().find(|(one, _)| one == name);
-        found.map_or(String::new(), |(_, value)| pieces::typed(value))
-    };
+    let value = |name: &str| typed_into(typed, name);
     html! {
         form class="filters" method="get" {
             label { "Text" input name="text" value=(value("text")); }

@@ -10,10 +10,11 @@ use crate::feed::Standing;
 use crate::http::Problem;
 
 /// The pages in the bar.
-const BAR: [(&str, &str); 7] = [
+const BAR: [(&str, &str); 8] = [
     ("/", "Overview"),
     ("/sessions", "Sessions"),
     ("/failures", "Failures"),
+    ("/advice", "Advice"),
     ("/stats", "Statistics"),
     ("/live", "Live"),
     ("/alerts", "Alerts"),
@@ -180,7 +181,7 @@ fn choices(view: &View) -> Markup {
 
 /// The keys, which a script heeds and shows.
 fn keys() -> Markup {
-    const KEYS: [(&str, &str); 9] = [
+    const KEYS: [(&str, &str); 11] = [
         ("/", "type into the first filter"),
         ("j, k", "the next, the previous row"),
         ("Enter", "open it"),
@@ -188,9 +189,14 @@ fn keys() -> Markup {
         ("g s", "Sessions"),
         ("g f", "Failures"),
         ("g l", "Live"),
+        ("g a", "Alerts"),
         (
             "[, ]",
             "the older, the newer session with the same failure; ] the next page",
+        ),
+        (
+            "r",
+            "the output, here and on the sessions that you open next; again: not",
         ),
         ("?", "this help"),
     ];

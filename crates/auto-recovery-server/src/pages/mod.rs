@@ -5,6 +5,9 @@
 
 mod about;
 mod actions;
+mod advice;
+mod alert_forms;
+mod alert_strip;
 mod alerts;
 mod assets;
 mod choices;
@@ -22,7 +25,9 @@ mod view;
 
 pub(crate) use about::about;
 pub(crate) use actions::{clear, hold, release};
-pub(crate) use alerts::{acknowledge, alerts, end_silence};
+pub(crate) use advice::advice;
+pub(crate) use alert_forms::{acknowledge, again, end_acknowledgement, end_silence, silence};
+pub(crate) use alerts::alerts;
 pub(crate) use assets::{script, style};
 pub(crate) use choices::in_view;
 pub(crate) use failures::{failure, failures};

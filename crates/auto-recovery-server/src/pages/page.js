@@ -32,7 +32,7 @@ const recoverTime = (text) => {
   }
   if (document.body.dataset.keys === 'off') return;
 
-  const go = {o: '/', s: '/sessions', f: '/failures', l: '/live'};
+  const go = {o: '/', s: '/sessions', f: '/failures', l: '/live', a: '/alerts'};
   let isGoing = false;
   const rows = () => [...document.querySelectorAll('#content tbody th a')];
   const step = (by) => {
@@ -40,6 +40,16 @@ const recoverTime = (text) => {
     const to = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : at + by];
     if (to) { to.focus(); to.scrollIntoView({block: 'nearest'}); }
   };
+  // The raw output is one key away, and who wants it finds it first on every session from then on.
+  const raw = document.querySelector('#content pre:not(.diff)');
+  const isRaw = () => localStorage.getItem('recover-raw') === 'on';
+  const showRaw = () => {
+    if (!raw) return;
+    raw.tabIndex = -1;
+    raw.focus();
+    raw.scrollIntoView({block: 'start'});
+  };
+  if (location.pathname.startsWith('/sessions/') && isRaw()) showRaw();
   const link = (rel) => document.querySelector(`a[rel=${rel}]`)?.click();
   const keys = {
     '/': () => document.querySelector('#content .filters input')?.focus(),
@@ -47,6 +57,11 @@ const recoverTime = (text) => {
     k: () => step(-1),
     '[': () => link('prev'),
     ']': () => link('next'),
+    r: () => {
+      localStorage.setItem('recover-raw', isRaw() ? 'off' : 'on');
+      if (isRaw()) showRaw();
+      else { raw?.blur(); scrollTo(0, 0); }
+    },
     '?': () => document.getElementById('keys')?.showModal(),
     g: () => { isGoing = true; setTimeout(() => { isGoing = false; }, 1500); },
   };

@@ -52,8 +52,12 @@ pub(super) fn command(words: &[String]) -> String {
     cut(&escape_text(&words.join(" ")), COMMAND_CHARS)
 }
 
-/// The address of the page of a session.
+/// The address of the page of a session. Two names are none that a browser asks for: it takes them
+/// for places. For those it is the list that has them.
 pub(super) fn path(id: &str) -> String {
+    if matches!(id, "." | "..") {
+        return view().link(&format!("/sessions?id={id}"));
+    }
     view().link(&format!("/sessions/{}", encoded(id)))
 }
 
@@ -138,6 +142,10 @@ mod tests {
             "{shown}"
         );
         assert_eq!(encoded("a b/ä?"), "a%20b%2F%C3%A4%3F");
+        assert_eq!(
+            (&*path("."), &*path(".a")),
+            ("/sessions?id=.", "/sessions/.a")
+        );
         let times = [
             hostile,
             "2026-01-31T23:59:59.123Z",

@@ -119,3 +119,9 @@ pub(super) fn pairs(raw: Option<&str>) -> Vec<(String, String)> {
     let pairs = form_urlencoded::parse(raw.unwrap_or_default().as_bytes());
     pairs.into_owned().collect()
 }
+
+/// What was typed into the field `name` of a form, whose fields are `typed`.
+pub(super) fn typed_into(typed: &[(String, String)], name: &str) -> String {
+    let found = typed.iter().find(|(one, _)| one == name);
+    found.map_or(String::new(), |(_, value)| pieces::typed(value))
+}

@@ -11,9 +11,9 @@ use maud::{Markup, html};
 
 use super::frame::{Page, Wrong, framed};
 use super::pieces;
-use super::sessions::pairs;
+use super::sessions::{pairs, typed_into};
 use super::took::took;
-use crate::api::read_stats_query;
+use crate::api::{make_board, make_board_if_due, read_stats_query, record_said};
 use crate::app::App;
 use crate::feed::ALL;
 use crate::http::{Problem, Query};
@@ -84,8 +84,8 @@ fn make(
     Ok(shown)
 }
 
-/// Makes those sums that most ask for first, and then those that are kept anew until the server
-/// ends: one after the other, with rests.
+/// Makes those sums that most ask for first, and what history says, and then what is kept anew
+/// until the server ends: one after the other, with rests.
 pub(crate) fn make_anew(app: &App) {
     // Of an address that cannot be read nothing is kept.
     let again = |raw: &str| match read(app, raw) {
@@ -94,6 +94,7 @@ pub(crate) fn make_anew(app: &App) {
     };
     let host = &app.host;
     drop(again(""));
+    drop(make_board(app));
     while !app.following.is_over() {
         let begin = host.monotonic();
         let due = app
@@ -104,16 +105,16 @@ pub(crate) fn make_anew(app: &App) {
             // Those that are kept stay, with their time, while the store cannot be read.
             drop(again(&raw));
         }
+        drop(make_board_if_due(app));
+        // What was said while the store was away.
+        drop(record_said(app));
         let took = host.monotonic().saturating_sub(begin);
         app.following.rest(Sums::rest(took));
     }
 }
 
 fn content(app: &App, query: &AggregateQuery, sums: &Shown, typed: &[(String, String)]) -> Markup {
-    let value = |name: &str| {
-        let found = typed.iter().find(|(one, _)| one == name);
-        found.map_or(String::new(), |(_, value)| pieces::typed(value))
-    };
+    let value = |name: &str| typed_into(typed, name);
     let by = query
         .by
         .iter()

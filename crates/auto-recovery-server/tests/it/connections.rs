@@ -84,3 +84,50 @@ fn nonsense_is_refused_and_hurts_nobody() {
     }
     server.get("/healthz");
 }
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the limits are ones of real time"
+)]
+fn five_hundred_that_are_slow_keep_nobody_waiting_and_are_let_go() {
+    let machine = Machine::new(Kind::Jsonl);
+    let server = machine.start();
+    let bearer = server.bearer();
+    let begin = Instant::now();
+    let mut crowd: Vec<_> = (0..512).map(|_| connect(server.address)).collect();
+    for (number, stream) in crowd.iter_mut().enumerate() {
+        let half = match number % 3 {
+            0 => "G".to_owned(),
+            1 => "GET /api/v1/sessions HTTP/1.1\r\nHost: localhost\r\nX: ".to_owned(),
+            // The body has one byte, and nothing follows.
+            _ => format!(
+                "POST /api/v1/silences HTTP/1.1\r\nHost: localhost\r\n{bearer}\r\n\
+                 Content-Length: 99\r\n\r\n{{"
+            ),
+        };
+        stream.write_all(half.as_bytes()).unwrap();
+    }
+    let asked = Instant::now();
+    for path in ["/healthz", "/api/v1/sessions", "/sessions"] {
+        server.get(path);
+    }
+    assert!(
+        asked.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        asked.elapsed()
+    );
+    // A head has 5 s, a body 10 s: who goes on slowly is let go all the same.
+    let mut refused = 0;
+    for stream in &mut crowd {
+        let _reset = stream.write_all(b"x");
+        stream.set_read_timeout(Some(CLOSED_WITHIN * 4)).unwrap();
+        let mut answer = Vec::new();
+        let _reset = stream.read_to_end(&mut answer);
+        assert!(!answer.starts_with(b"HTTP/1.1 2"), "{answer:?}");
+        refused += usize::from(answer.starts_with(b"HTTP/1.1 408"));
+    }
+    assert!(begin.elapsed() < CLOSED_WITHIN * 4, "{:?}", begin.elapsed());
+    assert!(refused > 0, "a slow body is told so");
+    server.get("/healthz");
+}

@@ -1,12 +1,15 @@
 //! Who comes in, and who does not.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::{Arc, Mutex};
 
 use auto_recovery::ErrorKind;
-use auto_recovery_server::ServerOptions;
+use auto_recovery::host::SystemHost;
+use auto_recovery::mutex::lock;
+use auto_recovery_server::{Log, LogLine, LogSink, ServerOptions};
 
 use crate::client::ask;
-use crate::machine::{Kind, Machine};
+use crate::machine::{Kind, Machine, entry};
 
 #[test]
 fn nothing_is_open_but_health_and_the_way_in() {
@@ -255,4 +258,38 @@ fn every_answer_is_hardened() {
         assert!(answer.header("access-control-allow-origin").is_none());
         assert!(answer.header("cache-control").is_some());
     }
+}
+
+#[test]
+fn the_log_says_who_changed_what_and_who_was_refused_and_never_a_token() {
+    let machine = Machine::new(Kind::Jsonl);
+    machine.store().append(vec![entry("s", 1)]).unwrap();
+    let told: Arc<Mutex<Vec<LogLine>>> = Arc::default();
+    let kept = Arc::clone(&told);
+    let sink: LogSink = Arc::new(move |line| lock(&kept).push(line.clone()));
+    let server = machine
+        .try_start_with(|options| options.log = Log::new(sink, Arc::new(SystemHost::new())))
+        .unwrap();
+    server.get("/api/v1/sessions");
+    server.ask("POST /api/v1/sessions/s/hold", &[]);
+    let wrong = "Authorization: Bearer rcv_wrong";
+    ask(server.address, "GET /api/v1/stats?a=b", &[wrong], b"");
+    let lines = lock(&told);
+    let told: Vec<String> = lines.iter().map(LogLine::to_json).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    for piece in [
+        "\"path\":\"/api/v1/sessions/s/hold\"",
+        "\"who\":\"token file\"",
+        "\"status\":200",
+    ] {
+        assert!(told[0].contains(piece), "{piece}: {told:?}");
+    }
+    for piece in ["warning", "\"status\":401", "\"from\":\"127.0.0.1\""] {
+        assert!(told[1].contains(piece), "{piece}: {told:?}");
+    }
+    let all = told.concat();
+    assert!(
+        !all.contains("rcv_") && !all.contains(&server.token),
+        "{all}"
+    );
 }

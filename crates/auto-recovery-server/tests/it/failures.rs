@@ -9,7 +9,12 @@ use serde_json::{Value, json};
 use crate::machine::{Kind, Machine, Running, entry, started};
 
 /// Records a session in which `message` failed and was cured by the third attempt, or not.
-fn session(store: &dyn AuditStore, id: &str, project: &str, (message, is_cured): (&str, bool)) {
+pub(crate) fn session(
+    store: &dyn AuditStore,
+    id: &str,
+    project: &str,
+    (message, is_cured): (&str, bool),
+) {
     store.record(Some(id), started(project)).unwrap();
     let detected = FailureDetected {
         rule: "r".to_owned(),

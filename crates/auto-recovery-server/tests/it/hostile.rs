@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 use auto_recovery::Result;
 use auto_recovery::audit::{
-    AttemptFinished, AttemptStarted, AuditStore, FailureDetected, JournalEvent, LeftBehind,
-    NewEntry, Removed, SessionFinished, SessionHeld, SessionOutcome, SessionStarted,
+    AdviceRecord, AdviceUnit, AttemptFinished, AttemptStarted, AuditStore, FailureDetected,
+    JournalEvent, LeftBehind, NewEntry, Removed, SessionFinished, SessionHeld, SessionOutcome,
+    SessionStarted,
 };
 use auto_recovery::failure::{Category, Failure};
 use auto_recovery::report::{Kept, Visit};
@@ -80,6 +81,16 @@ fn fill_one(store: &dyn AuditStore, id: &str, number: u64, (text, message): (&st
         output_file: Some(owned()),
         plan: all(),
         skipped: all(),
+        advice: Some(Box::new(AdviceRecord {
+            plan: vec![AdviceUnit {
+                name: owned(),
+                first: 1,
+                tries: 2,
+                strategy: owned(),
+                ..AdviceUnit::default()
+            }],
+            ..AdviceRecord::default()
+        })),
         ..FailureDetected::new(failure.clone(), Category::Unknown)
     })));
     text.clone_into(&mut failure.message);

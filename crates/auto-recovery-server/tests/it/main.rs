@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod actions;
+mod advice;
 mod alerts;
 mod api;
 mod batch;
@@ -10,6 +11,7 @@ mod browser;
 mod client;
 mod compressed;
 mod connections;
+mod described;
 mod doors;
 mod ending;
 mod events;

@@ -21,6 +21,7 @@ fn hostile_text_is_text_on_every_page() {
             "/sessions",
             "/live",
             "/failures",
+            "/advice?limit=100",
             "/about",
             "/login?next=%22%3E%3Csvg%20onload%3D1%3E",
         ]
@@ -91,6 +92,7 @@ fn every_page_is_whole_and_says_what_to_do_when_there_is_nothing() {
         ("/", "recover run -- CMD"),
         ("/sessions", "recover run -- CMD"),
         ("/live", "recover run -- CMD"),
+        ("/advice", "recover run -- CMD"),
         ("/stats", "Attempts"),
         ("/about", "OpenAPI"),
     ] {

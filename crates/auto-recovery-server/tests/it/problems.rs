@@ -50,6 +50,42 @@ fn no_part_of_a_path_is_answered_otherwise() {
 }
 
 #[test]
+fn a_session_that_no_address_can_name_is_refused_with_the_reason() {
+    let (machine, server) = start();
+    for id in [".", ".."] {
+        let mut new = entry(id, 1).entry;
+        new.timestamp = "2026-01-02T03:04:05.000Z".to_owned();
+        new.entry_id = "e".to_owned();
+        let whole = format!("{{\"entry\":{}}}\n", new.to_json());
+        let begun = format!(
+            "{{\"record\":{{\"v\":1,\"at\":\"2026-01-02T03:04:05.000Z\",\"session_id\":\"{id}\",\
+             \"event\":\"session_started\"}}}}\n"
+        );
+        for (path, body) in [
+            ("entries", new.to_json() + "\n"),
+            ("batch", whole),
+            ("batch", begun),
+        ] {
+            let line = format!("POST /api/v1/{path}");
+            let answer = server.send(&line, &[], body.as_bytes());
+            assert_eq!(answer.status, 422, "{body}: {}", answer.text());
+            assert!(
+                answer.text().contains("take it for a place"),
+                "{}",
+                answer.text()
+            );
+        }
+        // One that another way brought has a link to the list that has it.
+        machine.store().append(vec![entry(id, 1)]).unwrap();
+        let page = server.get("/sessions").text();
+        assert!(
+            page.contains(&format!("href=\"/sessions?id={id}\"")),
+            "{page}"
+        );
+    }
+}
+
+#[test]
 fn no_request_is_answered_otherwise() {
     let (machine, server) = start();
     for (line, headers, body, status) in [

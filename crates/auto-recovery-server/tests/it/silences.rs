@@ -7,10 +7,9 @@ use serde_json::json;
 use crate::client::ask;
 use crate::machine::{Kind, Machine, Running, started};
 
-/// A machine on which what needs a person is watched for, and one session does.
-fn escalated() -> Machine {
-    let mut machine = Machine::new(Kind::Jsonl);
-    machine.alerting = Alerting {
+/// What needs a person is watched for, and `to` is told.
+pub(crate) fn watching(to: Vec<String>) -> Alerting {
+    Alerting {
         rules: vec![Rule {
             name: "person".to_owned(),
             check: Check::Escalated,
@@ -18,11 +17,17 @@ fn escalated() -> Machine {
             keep_firing: Default::default(),
             group_by: Vec::new(),
             severity: Severity::Critical,
-            to: Vec::new(),
+            to,
             repeat: None,
         }],
         ..Alerting::default()
-    };
+    }
+}
+
+/// A machine on which what needs a person is watched for, and one session does.
+fn escalated() -> Machine {
+    let mut machine = Machine::new(Kind::Jsonl);
+    machine.alerting = watching(Vec::new());
     let store = machine.store();
     store.record(Some("s"), started("shop")).unwrap();
     let failure = auto_recovery::Failure::new("ECONNREFUSED", "refused", "curl");
@@ -47,11 +52,39 @@ fn looked_at_by_a_writer(machine: &Machine, server: &Running) -> String {
         "/api/v1/silences",
         "/api/v1/silences/1/end",
         "/api/v1/alerts/i/acknowledge",
+        "/api/v1/alerts/i/acknowledge/end",
+        "/api/v1/deliveries/m/again",
+        "/silences",
     ] {
         let refused = ask(server.address, &format!("POST {path}"), &[&bearer], b"{}");
         assert_eq!(refused.status, 403, "{path}");
     }
     ask(server.address, "GET /alerts", &[&bearer], b"").text()
+}
+
+/// A silence is made by a form, which is refused where it says nothing that can be.
+fn a_form_makes_one(server: &Running, (own, cookie): (&str, &str)) {
+    let form = |text: &str| {
+        ask(
+            server.address,
+            "POST /silences",
+            &[own, cookie],
+            text.as_bytes(),
+        )
+    };
+    for (text, status) in [
+        ("project=till&host=&for=90m&reason=moving+house", 303),
+        ("project=till&for=soon", 400),
+        ("project=&for=2h", 400),
+        ("projct=till&for=2h", 400),
+    ] {
+        assert_eq!(form(text).status, status, "{text}");
+    }
+    let made = &server.get("/api/v1/silences").json()["items"][0];
+    assert_eq!(
+        (&made["matchers"], &made["reason"]),
+        (&json!({"project": "till"}), &json!("moving house"))
+    );
 }
 
 #[test]
@@ -99,6 +132,7 @@ fn silences_are_made_listed_and_ended_and_the_page_has_forms() {
         )
     };
     assert!(page().contains("action=\"/silences/1/end\""));
+    a_form_makes_one(&server, (&own, &cookie));
     assert_eq!(
         send("/silences/1/end", "Origin: http://evil.example").status,
         403
@@ -146,11 +180,57 @@ fn what_fires_is_acknowledged_by_a_program_or_by_a_form() {
     assert_eq!(known["incident"], *incident);
     assert!(!needs(), "the overview says what alerts say");
     // An escalation is over with that.
-    while !server.get("/api/v1/alerts").json()["items"]
-        .as_array()
-        .unwrap()
-        .is_empty()
-    {
+    let firing = || {
+        let alerts = server.get("/api/v1/alerts").json();
+        alerts["items"].as_array().unwrap().len()
+    };
+    while firing() != 0 {
         std::thread::yield_now();
+    }
+    let known = server.get("/api/v1/alerts").json()["acknowledged"].clone();
+    assert_eq!(known[0]["incident"], *incident);
+    assert_eq!(known[0]["reason"], "on it");
+    assert!(server.get("/alerts").text().contains("/acknowledge/end\""));
+    // It was a mistake: it fires anew, as another incident.
+    let end = format!("POST /api/v1/alerts/{incident}/acknowledge/end");
+    assert_eq!(server.ask(&end, &[]).json()["incident"], *incident);
+    assert!(needs());
+    while firing() != 1 {
+        std::thread::yield_now();
+    }
+    assert_eq!(server.ask(&end, &[]).status, 404);
+    let alerts = server.get("/api/v1/alerts").json();
+    assert_ne!(alerts["items"][0]["incident"], *incident);
+    assert_eq!(alerts["acknowledged"], json!([]));
+    who_said_what(&machine, &server, &incident);
+}
+
+/// The journal and the page say who did it; the page shows when it fired.
+fn who_said_what(machine: &Machine, server: &Running, incident: &str) {
+    let mut said = Vec::new();
+    let store = machine.store();
+    store
+        .read_journal(None, &mut |record| {
+            if let JournalEvent::AlertSaid(one) = record.event {
+                assert_eq!(one.user.as_deref(), Some("token file"));
+                assert_eq!((&*one.about, one.host.as_deref()), (incident, Some("here")));
+                said.push((one.did, one.reason));
+            }
+            Ok(())
+        })
+        .unwrap();
+    let expected = [
+        ("acknowledged".to_owned(), Some("on it".to_owned())),
+        ("acknowledgement_ended".to_owned(), None),
+    ];
+    assert_eq!(said, expected);
+    let page = server.get("/alerts").text();
+    for piece in [
+        "<td>acknowledgement ended</td>",
+        "person: the last 24 hours",
+        "<th scope=\"row\">▲ firing</th>",
+        "<svg",
+    ] {
+        assert!(page.contains(piece), "{piece}: {page}");
     }
 }

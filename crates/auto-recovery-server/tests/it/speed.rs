@@ -39,6 +39,7 @@ fn pages_are_small_and_quick() {
         "/failures".to_owned(),
         "/failures?project=shop&sort=last&tz=Asia/Kathmandu".to_owned(),
         format!("/failures/{}", kind.as_str().unwrap()),
+        "/advice".to_owned(),
         "/stats".to_owned(),
         "/stats?by=project&since=30d".to_owned(),
         "/live".to_owned(),

@@ -4,11 +4,13 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use auto_recovery::ErrorKind;
-use auto_recovery_server::TlsFiles;
+use auto_recovery::host::SystemHost;
+use auto_recovery::mutex::lock;
+use auto_recovery_server::{Log, LogLine, LogSink, TlsFiles};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -119,6 +121,56 @@ fn answers_and_logins_are_encrypted() {
         answer.contains("SameSite=Strict") && answer.contains("; Secure"),
         "{answer}"
     );
+}
+
+/// The names and values of the lines that a server tells.
+fn lines_of(log: &Mutex<Vec<LogLine>>) -> Vec<String> {
+    lock(log).iter().map(LogLine::to_text).collect()
+}
+
+#[test]
+fn a_certificate_that_is_replaced_counts_from_the_next_handshake_on_and_a_broken_one_does_not() {
+    let mut secure = Secure::new();
+    let told: Arc<Mutex<Vec<LogLine>>> = Arc::default();
+    let kept = Arc::clone(&told);
+    let sink: LogSink = Arc::new(move |line| lock(&kept).push(line.clone()));
+    let files = secure.files.clone();
+    let server = secure
+        .machine
+        .try_start_with(|options| {
+            options.tls = Some(files.clone());
+            options.log = Log::new(sink, Arc::new(SystemHost::new()));
+        })
+        .unwrap();
+    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert!(secure.ask(&server, request).ends_with("ok\n"));
+    // A half-written one: the old one is used on.
+    let dir = TempDir::new().unwrap();
+    let new = certificate(dir.path(), "new");
+    let old = std::fs::read(&files.certificate).unwrap();
+    std::fs::write(&files.certificate, "-----BEGIN CERTIFICATE-----\nAAAA").unwrap();
+    let first = dir.path().join("first.crt");
+    std::fs::write(&first, &old).unwrap();
+    secure.files.certificate = first;
+    assert!(secure.ask(&server, request).ends_with("ok\n"));
+    assert!(secure.ask(&server, request).ends_with("ok\n"));
+    let lines = lines_of(&told);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(
+        lines[0].contains("warning certificate_not_taken"),
+        "{lines:?}"
+    );
+    // Both files, as whoever renews them puts them there.
+    for (from, to) in [
+        (&new.key, &files.key),
+        (&new.certificate, &files.certificate),
+    ] {
+        std::fs::rename(from, to).unwrap();
+    }
+    secure.files.certificate = files.certificate.clone();
+    assert!(secure.ask(&server, request).ends_with("ok\n"));
+    let lines = lines_of(&told);
+    assert!(lines[1].contains("info certificate_taken"), "{lines:?}");
 }
 
 #[test]

@@ -97,6 +97,8 @@ pub enum JournalEvent {
     SealNotPublished(SealNotPublished),
     /// The keys of a session were destroyed: its texts open for nobody any more.
     KeysDestroyed(KeysDestroyed),
+    /// Somebody silenced or acknowledged an alert, ended that, or had a message sent again.
+    AlertSaid(AlertSaid),
     /// Something this release does not know, written by a later one of the same format.
     #[serde(other)]
     Other,
@@ -421,6 +423,24 @@ pub struct SessionHeld {
 #[serde(default)]
 pub struct SessionReleased {
     /// The user who says so.
+    pub user: Option<String>,
+    /// On which machine.
+    pub host: Option<String>,
+}
+
+/// Somebody said something about alerts. It is of no session.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AlertSaid {
+    /// `silenced`, `silence_ended`, `acknowledged`, `acknowledgement_ended` or `sent_again`.
+    pub did: String,
+    /// The silence, the incident or the message, and what it is about.
+    pub about: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// When it was said: the record may be written later.
+    pub said_at: String,
+    /// The user who says so, or the token.
     pub user: Option<String>,
     /// On which machine.
     pub host: Option<String>,

@@ -56,7 +56,8 @@ impl JournalSummary {
             | JournalEvent::ChainStarted(_)
             | JournalEvent::SealSigned(_)
             | JournalEvent::SealNotPublished(_)
-            | JournalEvent::KeysDestroyed(_) => return,
+            | JournalEvent::KeysDestroyed(_)
+            | JournalEvent::AlertSaid(_) => return,
             JournalEvent::SessionStarted(started) => {
                 self.started = Some(started.clone());
                 self.outcome = None;

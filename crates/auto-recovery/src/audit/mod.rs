@@ -41,10 +41,10 @@ pub use find::{FoundSession, MATCHES_MAX, find_session};
 pub use fit::ENTRY_BYTES_MAX;
 pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, Seen};
 pub use journal::{
-    AttemptFinished, AttemptStarted, ChainStarted, FailureDetected, JournalEvent, JournalRecord,
-    KeysDestroyed, LeftBehind, Restored, SealNotPublished, SealSigned, SessionCleared,
-    SessionFinished, SessionHeld, SessionPruned, SessionReleased, SessionStarted, TailQuarantined,
-    TrailImported, TrailRemoved, TrailSealed,
+    AlertSaid, AttemptFinished, AttemptStarted, ChainStarted, FailureDetected, JournalEvent,
+    JournalRecord, KeysDestroyed, LeftBehind, Restored, SealNotPublished, SealSigned,
+    SessionCleared, SessionFinished, SessionHeld, SessionPruned, SessionReleased, SessionStarted,
+    TailQuarantined, TrailImported, TrailRemoved, TrailSealed,
 };
 pub use journal_summary::{JournalSummary, this_host};
 pub use new_entry::{Appended, NewEntry};

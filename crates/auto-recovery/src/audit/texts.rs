@@ -108,6 +108,10 @@ impl<'a> Texts<'a> {
             JournalEvent::SessionFinished(finished) => texts.finished(finished),
             JournalEvent::SessionPruned(pruned) => texts.pruned(pruned),
             JournalEvent::SessionHeld(held) => texts.held(held),
+            JournalEvent::AlertSaid(said) => {
+                texts.0.push(&mut said.about);
+                texts.0.extend(&mut said.reason);
+            }
             JournalEvent::ChainStarted(ChainStarted { reason, .. })
             | JournalEvent::SealNotPublished(SealNotPublished { reason, .. }) => {
                 texts.0.push(reason);

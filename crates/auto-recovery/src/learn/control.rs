@@ -1,5 +1,7 @@
 //! Controls: sessions that keep the shipped order, for they alone say what the advice saves.
 
+use serde_json::{Value, json};
+
 use crate::learn::class::hash_of;
 use crate::learn::history::Run;
 
@@ -86,6 +88,20 @@ impl ControlReport {
         let difference = self.without - self.with;
         let by = NINETY_FIVE * self.error;
         Some((difference, difference - by, difference + by))
+    }
+
+    /// It as JSON.
+    pub fn document(&self) -> Value {
+        let saving = self
+            .saving()
+            .map(|(mean, low, high)| json!({"seconds": mean, "low": low, "high": high}));
+        json!({
+            "advised": self.advised,
+            "controls": self.controls,
+            "with": self.with,
+            "without": self.without,
+            "saving": saving,
+        })
     }
 
     /// It in words.

@@ -56,6 +56,25 @@ impl Evidence {
         }
     }
 
+    /// The same for each workspace of `runs`, which `take` is given with its name.
+    pub fn of_each_workspace(
+        runs: impl IntoIterator<Item = Run>,
+        (salt, now, with_others): (Salt, Moment, bool),
+        take: &mut dyn FnMut(&str, &Self),
+    ) {
+        let (summaries, others) = Others::count(runs, salt, &Summary::new(salt, None));
+        for (workspace, summary) in summaries {
+            let of_others = || others.clone().without(salt, &workspace);
+            let evidence = Self {
+                summary,
+                others: with_others.then(of_others),
+                salt,
+                now,
+            };
+            take(&workspace, &evidence);
+        }
+    }
+
     pub(super) fn known(&self, failure: &FailureKey, step: &str) -> Known {
         let today = self.now.day();
         let class = failure.class.key(self.salt);

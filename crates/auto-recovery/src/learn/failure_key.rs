@@ -19,13 +19,9 @@ pub struct FailureKey {
 impl FailureKey {
     /// The key of `failure`, whose texts are as records have them.
     pub fn of(category: Category, failure: &Failure) -> Self {
-        Self::with_kind(Class::of(category, failure), failure, failure.kind())
-    }
-
-    pub(super) fn with_kind(class: Class, failure: &Failure, kind: String) -> Self {
         Self {
-            class,
-            kind,
+            class: Class::of(category, failure),
+            kind: failure.kind(),
             file: failure.file_path.clone().unwrap_or_default(),
             version: version_of(failure),
         }

@@ -7,9 +7,9 @@
 //! taken back later counts as a failure: else cheating would be learned.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::failure::Failure;
-use crate::learn::class::Class;
+use crate::failure::Category;
 use crate::learn::day::Moment;
 use crate::learn::failure_key::FailureKey;
 use crate::learn::reading::{Line, Status};
@@ -35,8 +35,8 @@ pub struct Trial {
 /// A failure that was faced, and the trials against it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Incident {
-    /// The failure.
-    pub failure: FailureKey,
+    /// The failure; few are met many times.
+    pub failure: Arc<FailureKey>,
     /// The trials, in order.
     pub trials: Vec<Trial>,
     /// When it was seen.
@@ -135,13 +135,14 @@ impl Filter {
 pub struct History {
     sessions: BTreeMap<String, Session>,
     /// The failures met, by a hash of their texts: a journal tells few of them many times.
-    known: BTreeMap<[u8; 32], (Failure, String)>,
+    known: BTreeMap<([u8; 32], Category), Arc<FailureKey>>,
 }
 
 #[derive(Debug, Default)]
 struct Session {
     done: Vec<Run>,
-    open: Option<Open>,
+    /// Boxed, for of a hundred thousand sessions next to none is open.
+    open: Option<Box<Open>>,
 }
 
 /// A run that has not ended.
@@ -196,7 +197,7 @@ impl History {
             return;
         };
         let session = self.sessions.entry(id.clone().into_owned()).or_default();
-        session.open = Some(Open {
+        session.open = Some(Box::new(Open {
             run: Run {
                 session_id: id.clone().into_owned(),
                 workspace: workspace.clone().into_owned(),
@@ -211,7 +212,7 @@ impl History {
             tries: Vec::new(),
             since: micros(&line.at),
             kept: false,
-        });
+        }));
     }
 
     fn face(&mut self, line: Line<'_>) {
@@ -223,14 +224,13 @@ impl History {
         let (Some(text), Some(category)) = (line.failure, line.category) else {
             return;
         };
-        let (failure, kind) = self.known.entry(text.hash()).or_insert_with(|| {
-            let failure = text.into_failure();
-            let kind = failure.kind();
-            (failure, kind)
-        });
+        let known = self.known.entry((text.hash(), category));
+        let failure =
+            known.or_insert_with(|| Arc::new(FailureKey::of(category, &text.into_failure())));
         let at = micros(&line.at);
+        make_room_for_one(&mut open.run.incidents);
         open.run.incidents.push(Incident {
-            failure: FailureKey::with_kind(Class::of(category, failure), failure, kind.clone()),
+            failure: Arc::clone(failure),
             trials: Vec::new(),
             at: Moment(at.div_euclid(1_000_000)),
         });
@@ -255,6 +255,7 @@ impl Session {
             "session_finished" => {
                 if let Some(mut open) = self.open.take() {
                     open.end(line);
+                    make_room_for_one(&mut self.done);
                     self.done.push(open.run);
                 }
             }
@@ -327,6 +328,7 @@ impl Open {
             return;
         }
         if let Some(incident) = self.run.incidents.last_mut() {
+            make_room_for_one(&mut incident.trials);
             incident.trials.push(Trial {
                 at: Moment(at.div_euclid(1_000_000)),
                 step,
@@ -361,4 +363,11 @@ impl Open {
 
 fn micros(at: &str) -> i64 {
     instant(at).unwrap_or(0)
+}
+
+/// Most have one, and the room that is made by itself is for four.
+fn make_room_for_one<T>(list: &mut Vec<T>) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
 }

@@ -7,6 +7,7 @@
 //! - [`History`] reads records into [`Trial`]s: only what `recover run` verified counts.
 //! - [`Summary`] keeps them by class, failure, step and day; [`Others`] what other projects saw.
 //! - [`Evidence`] is both, seen at a moment. [`Learned`] plans by it, over the shipped planner.
+//! - [`topics`] are all classes in all workspaces; [`document`] is advice for programs.
 //!
 //! It never invents a step, raises a tier, or changes what stands on the command line among itself.
 
@@ -14,6 +15,7 @@ mod cell;
 mod class;
 mod control;
 mod day;
+mod document;
 mod estimate;
 mod evidence;
 mod failure_key;
@@ -27,12 +29,14 @@ mod reading;
 mod settings;
 mod step;
 mod summary;
+mod topic;
 mod tripwire;
 mod words;
 
 pub use class::{Class, Salt};
 pub use control::{ControlReport, ReportedSession, is_control};
 pub use day::{Day, Moment};
+pub use document::{as_if_off, document};
 pub use estimate::Estimate;
 pub use evidence::Evidence;
 pub use failure_key::FailureKey;
@@ -42,4 +46,5 @@ pub use others::Others;
 pub use settings::{LearnMode, LearnScope, LearnSettings};
 pub use step::{Unit, step_name, units_of};
 pub use summary::{SUMMARY_BYTES_MAX, Summary};
+pub use topic::{Topic, days_until_back, topics};
 pub use words::{counts_in_words, sentence};

@@ -233,7 +233,8 @@ fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verd
             | JournalEvent::ChainStarted(_)
             | JournalEvent::SealSigned(_)
             | JournalEvent::SealNotPublished(_)
-            | JournalEvent::KeysDestroyed(_),
+            | JournalEvent::KeysDestroyed(_)
+            | JournalEvent::AlertSaid(_),
             _,
         )
         | (_, None) => {}

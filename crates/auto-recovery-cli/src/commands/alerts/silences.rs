@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use auto_recovery::{Error, ErrorKind, Result};
 use auto_recovery_server::{NewSilence, Silence};
 
-use super::{opened, safe, who};
+use super::{opened, record, safe, who};
 use crate::args::{SilenceArgs, SilenceCommand};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -32,12 +32,16 @@ pub(super) fn silence(context: &Context, args: SilenceArgs) -> Result<Exit> {
                 by: who(context),
             };
             check_rule(context, &new)?;
-            let made = opened(context)?.silence(&new, now)?;
+            let alerts = opened(context)?;
+            let made = alerts.silence(&new, now)?;
+            record(context, &alerts);
             tell(context, &made)?;
         }
         Some(SilenceCommand::List) => list(context, &opened(context)?.silences(now)?)?,
         Some(SilenceCommand::End { silence }) => {
-            opened(context)?.end_silence(silence, now)?;
+            let alerts = opened(context)?;
+            alerts.end_silence(silence, &who(context), now)?;
+            record(context, &alerts);
             context.printer.note(format_args!(
                 "silence {silence} is over: what still fires is told"
             ));

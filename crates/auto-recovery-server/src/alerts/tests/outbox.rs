@@ -1,5 +1,7 @@
 //! The outbox against receivers that behave badly, by a clock that is set.
 
+mod again;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::atomic::AtomicBool;
@@ -18,6 +20,7 @@ use crate::alerts::look::{active, deliveries};
 use crate::alerts::once::send;
 use crate::alerts::sender::{Sender, Sending};
 use crate::feed::{Database, Following, Standing};
+use crate::log::Log;
 use crate::outbound::{Outbound, OutboundUrl};
 
 const ESCALATED: (SessionOutcome, bool) = (SessionOutcome::Escalated, false);
@@ -133,6 +136,7 @@ impl Bench {
             claim: Mutex::new(None),
             seen_at: Mutex::default(),
             is_over: AtomicBool::new(false),
+            log: Log::default(),
         };
         following.once();
         let alerting = Arc::new(alerting);

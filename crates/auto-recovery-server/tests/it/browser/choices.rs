@@ -38,6 +38,7 @@ fn all_can_be_reached_by_keys_unless_they_are_off() {
         ("gs", "/sessions"),
         ("gf", "/failures"),
         ("gl", "/live"),
+        ("ga", "/alerts"),
         ("go", "/"),
     ] {
         browser.press(keys);
@@ -57,6 +58,7 @@ fn all_can_be_reached_by_keys_unless_they_are_off() {
     browser.wait_for(UNTIL, &[json!(["at", "/sessions/one"])]);
     browser.press("]");
     browser.wait_for(UNTIL, &[json!(["at", "/sessions/two"])]);
+    the_output_is_one_key_away(&browser);
     let is_open = "return document.getElementById('keys').open";
     browser.press("?");
     assert_eq!(browser.run(is_open, &[]), true);
@@ -77,6 +79,28 @@ fn all_can_be_reached_by_keys_unless_they_are_off() {
     browser.press("?");
     assert_eq!(browser.run(is_open, &[]), false);
     assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// The output, on the session that is open and on the next, until that is not wanted any more.
+fn the_output_is_one_key_away(browser: &Browser) {
+    let at_output = "return [document.activeElement.tagName, scrollY > 0 || \
+         document.documentElement.scrollHeight <= innerHeight]";
+    let here = json!(["PRE", true]);
+    assert_ne!(browser.run(at_output, &[]), here);
+    browser.press("r");
+    assert_eq!(browser.run(at_output, &[]), here);
+    browser.open("/sessions/one");
+    assert_eq!(browser.run(at_output, &[]), here);
+    browser.press("r");
+    assert_eq!(
+        browser.run("return [document.activeElement.tagName, scrollY]", &[]),
+        json!(["BODY", 0])
+    );
+    browser.open("/sessions/two");
+    assert_eq!(
+        browser.run("return document.activeElement.tagName", &[]),
+        json!("BODY")
+    );
 }
 
 #[test]

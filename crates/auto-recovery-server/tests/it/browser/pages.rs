@@ -20,10 +20,10 @@ const DATA: &str = "
 
 /// Addresses at the head of the list that axe looks through; the others are of pages like the last
 /// of them, with other texts.
-const LOOKED_THROUGH: usize = 13;
+const LOOKED_THROUGH: usize = 14;
 
 /// How far the page is wider than the window, and what sticks out farthest.
-const OVERFLOW: &str = "
+pub(super) const OVERFLOW: &str = "
     const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
     if (wide <= 0) return [];
     const right = (one) => Math.max(one.getBoundingClientRect().right, one.scrollWidth);
@@ -47,6 +47,7 @@ fn hostile(machine: &Machine) -> (Running, Vec<String>) {
         "/sessions",
         "/sessions?project=%3Cb%3E&outcome=recovered",
         "/failures",
+        "/advice",
         "/stats",
         "/stats?by=error_type",
         "/live",
@@ -64,7 +65,7 @@ fn hostile(machine: &Machine) -> (Running, Vec<String>) {
     (server, paths)
 }
 
-fn strings(value: Value) -> Vec<String> {
+pub(super) fn strings(value: Value) -> Vec<String> {
     serde_json::from_value(value).unwrap()
 }
 

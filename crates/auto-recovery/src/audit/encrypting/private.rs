@@ -100,6 +100,7 @@ fn fields_of(event: &JournalEvent) -> &'static [&'static str] {
         | JournalEvent::SessionHeld(_)
         | JournalEvent::SessionReleased(_)
         | JournalEvent::KeysDestroyed(_)
+        | JournalEvent::AlertSaid(_)
         | JournalEvent::TrailRemoved(_)
         | JournalEvent::TailQuarantined(_)
         | JournalEvent::Restored(_)

@@ -106,7 +106,7 @@ impl Told {
             }
         };
         let incident = Incident {
-            failure: key(self.failure),
+            failure: key(self.failure).into(),
             trials: self.trials.iter().enumerate().map(trial).collect(),
             at: Moment(self.at),
         };

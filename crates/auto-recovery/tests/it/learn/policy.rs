@@ -237,7 +237,7 @@ impl Mind {
     fn count(&mut self, truth: &Truth, trials: Vec<Trial>, at: Moment) {
         self.runs += 1;
         let incident = Incident {
-            failure: truth.key.clone(),
+            failure: truth.key.clone().into(),
             trials,
             at,
         };
