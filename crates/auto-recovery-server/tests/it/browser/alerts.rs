@@ -7,7 +7,7 @@ use auto_recovery::audit::{
 };
 use auto_recovery::failure::{Category, Failure};
 use auto_recovery_server::{Alerting, Channel, Check, Destination, OutboundUrl, Rule};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::axe;
 use super::driver::{Browser, DESK, Look, TELEPHONE};
@@ -15,13 +15,6 @@ use super::pages::{OVERFLOW, strings};
 use crate::hostile::HOSTILE;
 use crate::machine::{Kind, Machine, Running, started};
 use crate::silences::watching;
-
-/// Waits until the page has the text `arguments[0]`, and is the one it was sent to.
-const UNTIL: &str = "
-    const [text, answer] = arguments;
-    const look = () => document.body.innerText.includes(text) ? answer(true) : setTimeout(look, 20);
-    look();
-";
 
 /// A machine on which a session needs a person, and nobody takes the message about it.
 fn firing(project: &str) -> Machine {
@@ -69,7 +62,7 @@ fn needs_a_person(store: &dyn AuditStore, id: &str, project: &str) {
 }
 
 /// Waits until `path` has something that is so.
-fn wait_for(server: &Running, path: &str, is_so: &dyn Fn(&serde_json::Value) -> bool) {
+fn wait_for(server: &Running, path: &str, is_so: &dyn Fn(&Value) -> bool) {
     while !is_so(&server.get(path).json()) {
         std::thread::yield_now();
     }
@@ -93,9 +86,7 @@ fn all_that_can_be_on_it_fits_and_breaks_nothing() {
     let silence = silence.to_string();
     let made = server.send("POST /api/v1/silences", &[], silence.as_bytes());
     assert_eq!(made.status, 200);
-    wait_for(&server, "/api/v1/deliveries", &|all| {
-        all["items"][0]["state"] == "pending" && all["items"][0]["tries"][0].is_object()
-    });
+    wait_for(&server, "/api/v1/deliveries", &is_to_be_tried_again);
     let browser = Browser::of(&server);
     let mut wrong = Vec::new();
     let [mut dark, mut plain] = [DESK; 2];
@@ -119,47 +110,54 @@ fn all_that_can_be_on_it_fits_and_breaks_nothing() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Submits the form that `selector` is in, and waits until the page says `times` times that
+/// somebody `did` that.
+fn submit(browser: &Browser, server: &Running, selector: &str, (did, times): (&str, usize)) {
+    browser.open("/alerts");
+    browser.run(
+        "for (const one of document.querySelectorAll('details')) one.open = true;
+         const project = document.querySelector('form[action=\"/silences\"] [name=project]');
+         project.value = 'bank';",
+        &[],
+    );
+    browser.click(selector);
+    let said = format!("<td>{did}</td>");
+    while server.get("/alerts").text().matches(&said).count() != times {
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_person_silences_acknowledges_takes_that_back_and_sends_again() {
     let machine = firing("shop");
     let server = machine.start();
-    wait_for(&server, "/api/v1/deliveries", &|all| {
-        all["items"][0]["state"] == "pending" && all["items"][0]["tries"][0].is_object()
-    });
     let browser = Browser::of(&server);
-    for has_script in [true, false] {
-        browser.look(Look { has_script, ..DESK });
-        browser.open("/alerts");
-        let said = |text: &str| browser.wait_for(UNTIL, &[json!(text)]);
-        browser.click("form[action$='/again'] button");
-        said("sent again");
-        browser.click("summary");
-        browser.run(
-            "document.querySelectorAll('details').forEach((one) => { one.open = true; })",
-            &[],
-        );
-        browser.run(
-            "document.querySelector('form[action=\"/silences\"] [name=project]').value = 'bank'",
-            &[],
-        );
-        browser.click("form[action='/silences'] button");
-        said("project=bank");
-        browser.click("form[action^='/silences/'] button");
-        said("silence ended");
-        browser.click("form[action$='/acknowledge'] button");
-        said("acknowledged");
-        wait_for(&server, "/api/v1/alerts", &|alerts| {
-            alerts["acknowledged"][0].is_object()
-        });
-        browser.open("/alerts");
-        browser.click("form[action$='/acknowledge/end'] button");
-        said("acknowledgement ended");
+    for (round, has_script) in [(1, true), (2, false)] {
         wait_for(&server, "/api/v1/alerts", &|alerts| {
             alerts["items"][0]["incident"].is_string()
         });
-        wait_for(&server, "/api/v1/deliveries", &|all| {
-            all["items"][0]["tries"][0].is_object() && all["items"][0]["state"] == "pending"
+        wait_for(&server, "/api/v1/deliveries", &is_to_be_tried_again);
+        browser.look(Look { has_script, ..DESK });
+        for (form, did) in [
+            ("form[action$='/again'] button", "sent again"),
+            ("form[action='/silences'] button", "silenced"),
+            ("form[action^='/silences/'] button", "silence ended"),
+            ("form[action$='/acknowledge'] button", "acknowledged"),
+        ] {
+            submit(&browser, &server, form, (did, round));
+        }
+        wait_for(&server, "/api/v1/alerts", &|alerts| {
+            alerts["acknowledged"][0].is_object()
         });
+        let form = "form[action$='/acknowledge/end'] button";
+        submit(&browser, &server, form, ("acknowledgement ended", round));
     }
+    assert_eq!(server.get("/api/v1/silences").json()["items"], json!([]));
     assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// Whether the newest message waits for its next try.
+fn is_to_be_tried_again(messages: &Value) -> bool {
+    let newest = &messages["items"][0];
+    newest["state"] == "pending" && newest["tries"][0].is_object()
 }
