@@ -117,13 +117,15 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Bearer").then_some(token)
 }
 
-/// The answer to who has not said who they are: a browser is shown the way in.
+/// The answer to who has not said who they are: a browser is shown the way in, and a program whose
+/// token is none is told so whatever it accepts.
 fn nobody(request: &Request) -> Response {
     let accept = request.headers().get(header::ACCEPT);
     let wants_page = accept
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|a| a.contains("text/html"));
-    if wants_page && request.method() == Method::GET {
+    let has_bearer = request.headers().contains_key(header::AUTHORIZATION);
+    if wants_page && !has_bearer && request.method() == Method::GET {
         let to = request
             .uri()
             .path_and_query()

@@ -127,6 +127,11 @@ fn no_request_is_answered_otherwise() {
         "Authorization: Bearer wrong",
     ] {
         check(&ask(server.address, line, &[header], b""), header, 401);
+        if header.starts_with("Authorization") {
+            // It is no browser that lost its cookie, whatever it accepts.
+            let accepts = [header, "Accept: text/html"];
+            check(&ask(server.address, line, &accepts, b""), header, 401);
+        }
     }
     let (_, reader) = machine.tokens().add(None, Scope::Read).unwrap();
     // Any letters: the scheme has no case.

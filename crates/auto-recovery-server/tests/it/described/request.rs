@@ -70,15 +70,15 @@ impl<'o> Request<'o> {
             let name = Some(text(random)).filter(|name| !matches!(name.as_str(), "" | ".."));
             path = path.replace(place, &encoded(&name.unwrap_or_else(|| "s1".to_owned())));
         }
-        path += &query(operation, random);
         let mut is_known = true;
         let mut method = operation.method.clone();
         if random.chance(10) {
             (method, is_known) = (random.one_of(&METHODS).to_owned(), false);
         } else if random.chance(5) {
-            path = path.replacen("/api", "/apis", 1) + "/more";
+            path += "/no/more";
             is_known = false;
         }
+        path += &query(operation, random);
         Self {
             line: format!("{method} {path}"),
             headers: headers(operation, random, tokens),
