@@ -34,7 +34,7 @@ const READERS: [&[&str]; 8] = [
 
 /// Copies a trail to the store of this URL, asks both, and copies it back.
 fn assert_same_in(url: &str) {
-    let machine = Machine::with_trail();
+    let machine = Machine::with_unsealed_trail();
     let from = format!("jsonl:{}", machine.state().display());
     let copied = machine.recover(&["copy", &from, url, "--json"]).json();
     assert_eq!(
