@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::args::{CopyArgs, ImportArgs};
 use crate::commands::captured::named;
+use crate::commands::copy_exact::{copy_exactly, tell_what_differs};
 use crate::commands::redact::kinds_counted;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -139,7 +140,11 @@ pub(crate) fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
     let from = &*context.existing_store_at("FROM", &args.from)?;
     let target = context.settings.store_at("TO", &args.to)?;
     target.value.check_own("copy", NOT_TO_A_SERVER)?;
-    let to = &*context.store_at("TO", &args.to)?;
+    let to = context.store_at("TO", &args.to)?;
+    if args.exact {
+        return copy_exactly(context, from, &to);
+    }
+    let to = &*to;
     let bar = progress_bar(printer);
     let report = transfer::copy(from, to, &mut |copied| {
         bar.set_length(copied.entries_of_all);
@@ -155,13 +160,7 @@ pub(crate) fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
         damage,
         different,
     } = report?;
-    printer.damage(&damage);
-    for (session, reason) in &different {
-        printer.warn(format_args!(
-            "session {session} is not the same in both stores: {reason}"
-        ));
-    }
-    let is_whole = different.is_empty() && damage.iter().all(|damage| damage.is_aside);
+    let is_whole = tell_what_differs(printer, &damage, &different);
     printer.note(format_args!(
         "{}, {}{}; {}",
         counted(sessions, "session"),

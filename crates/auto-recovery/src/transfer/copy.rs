@@ -49,12 +49,7 @@ pub fn copy(
     to: &dyn AuditStore,
     progress: &mut dyn FnMut(CopiedSession<'_>),
 ) -> Result<CopyReport> {
-    if from.url() == to.url() {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!("both stores are {}: name two", from.url()),
-        ));
-    }
+    check_two(from, to)?;
     let (mut sessions, damage) = from.read_sessions()?;
     sessions.reverse();
     let entries_of_all = sessions.iter().map(|session| session.total_attempts).sum();
@@ -66,37 +61,7 @@ pub fn copy(
     copy_records(from, &sessions, &mut batches, &mut report)?;
     for session in &sessions {
         let id = &session.session_id;
-        // First: an entry whose key is not there says nothing.
-        take_over_keys(from, to, id)?;
-        let before = batches.entry_counts;
-        let mut digester = Digester::default();
-        let (mut refused, mut line) = (Vec::new(), 0);
-        let damage = from.read_trail(id, &mut |stored| {
-            line += 1;
-            digester.push(stored.raw());
-            let Err(error) = stored.check(id) else {
-                return batches.entry(id, &stored);
-            };
-            refused.push(Damage {
-                place: format!("session {id} of {}", from.url()),
-                line,
-                bytes: stored.raw().len() as u64,
-                reason: error.to_string(),
-                is_aside: false,
-            });
-            Ok(())
-        })?;
-        Damage::join(&mut report.damage, damage);
-        report.damage.extend(refused);
-        batches.flush()?;
-        let entries = Counts {
-            read: batches.entry_counts.read - before.read,
-            added: batches.entry_counts.added - before.added,
-        };
-        if let Some(why) = differs(&digester.finish(), &to.digest(id)?.0) {
-            report.different.push((id.clone(), why));
-        }
-        report.sessions += 1;
+        let entries = copy_trail((from, to), id, &mut batches, &mut report)?;
         progress(CopiedSession {
             session,
             entries,
@@ -106,6 +71,57 @@ pub fn copy(
     report.entries = batches.entry_counts;
     report.records = batches.record_counts;
     Ok(report)
+}
+
+/// Refuses to copy a store to itself.
+pub(super) fn check_two(from: &dyn AuditStore, to: &dyn AuditStore) -> Result<()> {
+    if from.url() != to.url() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!("both stores are {}: name two", from.url()),
+    ))
+}
+
+/// Brings the trail of the session `id`, and its keys.
+pub(super) fn copy_trail(
+    (from, to): (&dyn AuditStore, &dyn AuditStore),
+    id: &str,
+    batches: &mut Batches<'_>,
+    report: &mut CopyReport,
+) -> Result<Counts> {
+    // First: an entry whose key is not there says nothing.
+    take_over_keys(from, to, id)?;
+    let before = batches.entry_counts;
+    let mut digester = Digester::default();
+    let (mut refused, mut line) = (Vec::new(), 0);
+    let damage = from.read_trail(id, &mut |stored| {
+        line += 1;
+        digester.push(stored.raw());
+        let Err(error) = stored.check(id) else {
+            return batches.entry(id, &stored);
+        };
+        refused.push(Damage {
+            place: format!("session {id} of {}", from.url()),
+            line,
+            bytes: stored.raw().len() as u64,
+            reason: error.to_string(),
+            is_aside: false,
+        });
+        Ok(())
+    })?;
+    Damage::join(&mut report.damage, damage);
+    report.damage.extend(refused);
+    batches.flush()?;
+    if let Some(why) = differs(&digester.finish(), &to.digest(id)?.0) {
+        report.different.push((id.to_owned(), why));
+    }
+    report.sessions += 1;
+    Ok(Counts {
+        read: batches.entry_counts.read - before.read,
+        added: batches.entry_counts.added - before.added,
+    })
 }
 
 /// Brings what the journal says of `sessions` since their trails were last removed.
