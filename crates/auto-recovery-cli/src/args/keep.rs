@@ -99,6 +99,7 @@ const COPY_EXAMPLES: &str = "\
 Examples:
   recover copy jsonl:$HOME/.local/state/auto-recovery sqlite:$HOME/trail.db
   recover copy sqlite:trail.db postgres://recover@db.example/trails
+  recover copy --encrypt jsonl:plain jsonl:trails     what was recorded before encryption was on
   recover copy --exact jsonl:trails sqlite:archive.db     with its seals, for who verifies it";
 
 /// Copy every session of one store to another, and prove that it arrived
@@ -121,4 +122,8 @@ pub(crate) struct CopyArgs {
     /// seals
     #[arg(long)]
     pub(crate) exact: bool,
+
+    /// Encrypt what is copied to the recipients of `[encryption]`, to a store without sessions
+    #[arg(long, conflicts_with = "exact")]
+    pub(crate) encrypt: bool,
 }
