@@ -216,18 +216,21 @@ impl Context {
         }
     }
 
-    /// Opens the store that an argument names.
+    /// Opens the store that an argument names. Returns what makes the text of all that is kept in
+    /// it, too.
     pub(crate) fn store_at(
         &self,
         argument: &'static str,
         url: &OsString,
-    ) -> Result<Arc<dyn AuditStore>> {
+    ) -> Result<(Arc<dyn AuditStore>, Arc<Recorder>)> {
         let store = self.settings.store_at(argument, url)?;
-        store::open(&self.settings, &store, self.recorder(), &self.printer)
+        let recorder = self.recorder();
+        let opened = store::open(&self.settings, &store, recorder.clone(), &self.printer)?;
+        Ok((opened, recorder))
     }
 
-    /// The same, if it is there: of a name that was mistyped, nothing would be copied, and that
-    /// would look like success.
+    /// Opens such a store if it is there: of a name that was mistyped, nothing would be copied, and
+    /// that would look like success.
     pub(crate) fn existing_store_at(
         &self,
         argument: &'static str,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use auto_recovery::audit::sealing::SealWhen;
 use auto_recovery::audit::{Damage, Durability, NewEntry, Recorder, SessionStarted, redaction_key};
 use auto_recovery::host::SystemHost;
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
@@ -35,7 +36,8 @@ impl AuditLog {
     /// `command` is this process's own, of `user`: its sessions say so. `secrets` are variables of
     /// the environment, and values without a name; `None` keeps everything as it is. Texts are
     /// encrypted to the `recipients`, if there are any, and opened with what is in the file
-    /// `identity`; `login_dir` is this login's own.
+    /// `identity`; `login_dir` is this login's own. What is recorded is sealed with keys in
+    /// `state_dir`, if there is one, when `seal` says: `attempts`, `sessions` or `off`.
     #[new]
     #[expect(
         clippy::too_many_arguments,
@@ -51,6 +53,8 @@ impl AuditLog {
         recipients: Vec<String>,
         identity: Option<PathBuf>,
         login_dir: Option<PathBuf>,
+        seal: &str,
+        state_dir: Option<PathBuf>,
     ) -> PyResult<Self> {
         let durability = match durability {
             "sync" => Durability::Sync,
@@ -76,11 +80,21 @@ impl AuditLog {
         let store = JsonlStore::open(&directory, options, recorder)
             .map_err(|error| exception(py, &error))?;
         let store = encryption::opened(Arc::new(store), identity);
+        let when: SealWhen = seal.parse().map_err(|error| exception(py, &error))?;
+        let logger = RecoveryAuditLogger::new(store, host, Some(directory)).for_caller(caller);
+        let logger = match state_dir {
+            Some(state_dir) => logger.sealing(&state_dir, when),
+            None => logger,
+        };
         Ok(Self {
-            logger: Arc::new(
-                RecoveryAuditLogger::new(store, host, Some(directory)).for_caller(caller),
-            ),
+            logger: Arc::new(logger),
         })
+    }
+
+    /// Seals what was recorded and is under no seal yet; returns why not, if it cannot.
+    fn seal(&self, py: Python<'_>) -> Option<String> {
+        let sealed = py.detach(|| self.logger.close());
+        sealed.err().map(|error| error.chain())
     }
 
     /// Begins a session, or continues the one that has this id; returns the id.

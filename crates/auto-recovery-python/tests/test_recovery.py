@@ -28,6 +28,12 @@ def journal(audit_dir: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
+def ends(audit_dir: Path) -> list[str]:
+    """How the recoveries on record ended."""
+    records = journal(audit_dir)
+    return [one["outcome"] for one in records if one["event"] == "session_finished"]
+
+
 def test_a_cure_ends_it(manager: AutoRecoveryManager, error: Error) -> None:
     manager.fix_generator = MagicMock(return_value="- added the colon")
     result = manager.attempt_recovery(error, {})
@@ -334,7 +340,7 @@ def test_an_interrupt_in_a_handler_ends_it_and_is_on_record(
     manager.fix_generator.assert_called_once_with(error)
     (entry,) = manager.get_audit_trail()
     assert end.__name__ in entry["recovery_message"]
-    assert journal(audit_dir)[-1]["outcome"] == "interrupted"
+    assert ends(audit_dir) == ["interrupted"]
     assert not manager.recovery_history[0].escalated_to_human
 
 
@@ -367,7 +373,7 @@ def test_ctrl_c_ends_a_wait_at_once(audit_dir: Path) -> None:
             child.kill()
         assert time.monotonic() - sent < 1
     assert child.returncode == 0 and rest == "interrupted with 1 on record\n"
-    assert journal(audit_dir)[-1]["outcome"] == "interrupted"
+    assert ends(audit_dir) == ["interrupted"]
 
 
 def test_an_interrupt_while_it_logs_ends_it(manager: AutoRecoveryManager, error: Error) -> None:

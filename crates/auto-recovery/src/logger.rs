@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::attempt::RecoveryAttempt;
+use crate::audit::sealing::{RecordSeals, SealWhen};
 use crate::audit::{
     Appended, AuditStore, Damage, JournalEvent, NewEntry, Recorder, SessionStarted, session_id,
     this_host,
@@ -13,6 +14,7 @@ use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, ErrorKind, Result};
 use crate::export::{self, ExportFormat, ExportOptions};
 use crate::host::{Host, new_id};
+use crate::integrity::Seal;
 use crate::jsonl::{JsonlOptions, JsonlStore};
 use crate::mutex;
 use crate::report;
@@ -79,6 +81,7 @@ pub struct RecoveryAuditLogger {
     audit_dir: Option<PathBuf>,
     caller: SessionStarted,
     begun: Mutex<HashSet<String>>,
+    seals: Option<RecordSeals>,
 }
 
 impl RecoveryAuditLogger {
@@ -95,7 +98,21 @@ impl RecoveryAuditLogger {
             audit_dir,
             caller: SessionStarted::default(),
             begun: Mutex::default(),
+            seals: None,
         }
+    }
+
+    /// The same logger, which seals what it records, with keys in `state_dir`. With
+    /// [`SealWhen::Attempts`] whoever records makes a seal once 4,096 entries or 60 s came since
+    /// the last one, but sealing takes at most a fiftieth of the time, and a manager makes one
+    /// before each attempt; with [`SealWhen::Sessions`] too a manager makes one when a recovery
+    /// ends, and [`RecoveryAuditLogger::close`] the last one. A session that is cleared is under a
+    /// seal before and after.
+    #[must_use]
+    pub fn sealing(mut self, state_dir: &Path, when: SealWhen) -> Self {
+        let (store, host) = (Arc::clone(&self.store), Arc::clone(&self.host));
+        self.seals = Some(RecordSeals::new(store, (state_dir, when), host));
+        self
     }
 
     /// The same logger, whose sessions say what `caller` knows of the program that records: its
@@ -152,6 +169,9 @@ impl RecoveryAuditLogger {
         };
         self.store
             .record(Some(&session_id), JournalEvent::SessionStarted(started))?;
+        if let Some(seals) = &self.seals {
+            seals.recorded(&session_id);
+        }
         self.remember(&session_id);
         Ok(session_id)
     }
@@ -254,7 +274,38 @@ impl RecoveryAuditLogger {
         for new in &entries {
             self.begin_if_new(&new.entry.session_id)?;
         }
-        self.store.append(entries)
+        let Some(seals) = &self.seals else {
+            return self.store.append(entries);
+        };
+        let appended = self.store.append(entries)?;
+        let sessions = appended.iter().map(|one| one.session_id.as_str());
+        // What could not be sealed is due again, and `close` says why.
+        drop(seals.appended(sessions));
+        Ok(appended)
+    }
+
+    /// Seals what this logger recorded and is not under a seal yet. Returns the seal; `None` if
+    /// there is nothing, or the logger seals nothing. It can go on recording.
+    ///
+    /// # Errors
+    /// If it cannot be sealed: what is on record stays as it is, and the next call tries again.
+    pub fn close(&self) -> Result<Option<Seal>> {
+        self.seals.as_ref().map_or(Ok(None), RecordSeals::close)
+    }
+
+    /// A strategy is about to act: what is on record of `session_id`, that strategy cannot change
+    /// unnoticed.
+    pub(crate) fn seal_before_attempt(&self, session_id: &str) {
+        if let Some(seals) = &self.seals {
+            drop(seals.before_attempt(session_id));
+        }
+    }
+
+    /// A recovery of `session_id` ended.
+    pub(crate) fn seal_after_recovery(&self, session_id: &str) {
+        if let Some(seals) = &self.seals {
+            drop(seals.recovery_ended(session_id));
+        }
     }
 
     /// Every entry of a session, in order; none for an unknown one.
@@ -364,7 +415,11 @@ impl RecoveryAuditLogger {
     /// If the store cannot be written.
     pub fn clear_session(&self, session_id: &str) -> Result<Option<u64>> {
         mutex::lock(&self.begun).remove(session_id);
-        self.store.clear(session_id)
+        let clear = || self.store.clear(session_id);
+        match &self.seals {
+            Some(seals) => seals.around(session_id, clear),
+            None => clear(),
+        }
     }
 
     /// Removes the trails of all sessions. Returns how many sessions went. One that cannot be

@@ -98,7 +98,9 @@ pub(crate) struct ImportArgs {
 const COPY_EXAMPLES: &str = "\
 Examples:
   recover copy jsonl:$HOME/.local/state/auto-recovery sqlite:$HOME/trail.db
-  recover copy sqlite:trail.db postgres://recover@db.example/trails";
+  recover copy sqlite:trail.db postgres://recover@db.example/trails
+  recover copy --encrypt jsonl:plain jsonl:trails     what was recorded before encryption was on
+  recover copy --exact jsonl:trails sqlite:archive.db     with its seals, for who verifies it";
 
 /// Copy every session of one store to another, and prove that it arrived
 ///
@@ -115,4 +117,13 @@ pub(crate) struct CopyArgs {
     /// Store to copy to
     #[arg(value_name = "TO")]
     pub(crate) to: OsString,
+
+    /// Copy every journal record and every seal too, to an empty store, and verify the copy by the
+    /// seals
+    #[arg(long)]
+    pub(crate) exact: bool,
+
+    /// Encrypt what is copied to the recipients of `[encryption]`, to a store without sessions
+    #[arg(long, conflicts_with = "exact")]
+    pub(crate) encrypt: bool,
 }

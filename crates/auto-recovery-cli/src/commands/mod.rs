@@ -14,6 +14,7 @@ mod completions;
 mod config;
 mod config_row;
 mod config_served;
+mod copy_exact;
 mod doctor;
 mod elsewhere;
 mod evidence;

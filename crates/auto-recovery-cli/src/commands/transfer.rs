@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use auto_recovery::transfer::{self, CopyReport, Counts, ImportReport};
-use auto_recovery::{ErrorKind, Result};
+use auto_recovery::transfer::{self, CopiedSession, CopyReport, Counts, ImportReport};
+use auto_recovery::{Error, ErrorKind, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::args::{CopyArgs, ImportArgs};
 use crate::commands::captured::named;
+use crate::commands::copy_exact::{copy_exactly, tell_what_differs};
 use crate::commands::redact::kinds_counted;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -47,6 +48,8 @@ struct Copied {
     unknown_records: u64,
     damaged: usize,
     different: Vec<Different>,
+    /// Whether all that is new was encrypted on the way, and so has other bytes.
+    re_encoded: bool,
 }
 
 /// A session whose trail there is another than here.
@@ -139,13 +142,24 @@ pub(crate) fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
     let from = &*context.existing_store_at("FROM", &args.from)?;
     let target = context.settings.store_at("TO", &args.to)?;
     target.value.check_own("copy", NOT_TO_A_SERVER)?;
-    let to = &*context.store_at("TO", &args.to)?;
+    if args.encrypt {
+        check_recipients(context)?;
+    }
+    let (to, recorder) = context.store_at("TO", &args.to)?;
+    if args.exact {
+        return copy_exactly(context, from, &to);
+    }
+    let to = &*to;
     let bar = progress_bar(printer);
-    let report = transfer::copy(from, to, &mut |copied| {
+    let mut progress = |copied: CopiedSession<'_>| {
         bar.set_length(copied.entries_of_all);
         bar.inc(copied.session.total_attempts);
         bar.set_message(escape_text(&copied.session.session_id));
-    });
+    };
+    let report = match args.encrypt {
+        true => transfer::copy_encrypting(&recorder, from, to, &mut progress),
+        false => transfer::copy(from, to, &mut progress),
+    };
     bar.finish_and_clear();
     let CopyReport {
         sessions,
@@ -155,19 +169,16 @@ pub(crate) fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
         damage,
         different,
     } = report?;
-    printer.damage(&damage);
-    for (session, reason) in &different {
-        printer.warn(format_args!(
-            "session {session} is not the same in both stores: {reason}"
-        ));
-    }
-    let is_whole = different.is_empty() && damage.iter().all(|damage| damage.is_aside);
+    let is_whole = tell_what_differs(printer, &damage, &different);
     printer.note(format_args!(
         "{}, {}{}; {}",
         counted(sessions, "session"),
         all_counted(entries, records),
         unknown(unknown_records),
         match different.len() {
+            0 if is_whole && args.encrypt => {
+                "re-encoded: every trail there has as many entries, encrypted".to_owned()
+            }
             0 if is_whole => "every trail there has the same entries and digest".to_owned(),
             0 => "what could be read is the same there".to_owned(),
             count => format!("{count} differ"),
@@ -188,12 +199,24 @@ pub(crate) fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
             different: different
                 .map(|(session_id, reason)| Different { session_id, reason })
                 .collect(),
+            re_encoded: args.encrypt,
         })?;
     }
     Ok(match is_whole {
         true => Exit::OK,
         false => Exit::NOT_FOUND,
     })
+}
+
+fn check_recipients(context: &Context) -> Result<()> {
+    if context.encryption.is_some() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        "--encrypt needs somebody to encrypt to: name `recipients` in [encryption] of your own \
+         configuration",
+    ))
 }
 
 /// A bar of how many entries were copied, where a person waits.

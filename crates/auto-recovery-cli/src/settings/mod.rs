@@ -39,9 +39,10 @@ mod value;
 
 #[cfg(feature = "serve")]
 pub(crate) use alerts::AlertSettings;
+pub(crate) use auto_recovery::audit::sealing::SealWhen;
 pub(crate) use auto_recovery::manager::OnAuditFailure;
 pub(crate) use auto_recovery::recipe::Tier;
-pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget, SealWhen};
+pub(crate) use auto_recovery::run::{OnLeftover, RollbackTarget};
 pub(crate) use duration::{parse_duration, parse_limit};
 pub(crate) use encryption::{CHECKPOINTS, EncryptionSettings};
 pub(crate) use environment::{Environment, GithubFiles, listed_name};

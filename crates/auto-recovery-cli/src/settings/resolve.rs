@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::Durability;
+use auto_recovery::audit::sealing::SealWhen;
 use auto_recovery::workspace::{Workspace, is_safe_directory};
 use auto_recovery::{Error, ErrorKind, Result};
 
@@ -152,6 +153,15 @@ impl Settings {
 }
 
 impl Settings {
+    /// When the record is sealed. Where a crash of the machine may take what is on record, nothing
+    /// is under seal before the end.
+    pub(crate) fn seal_when(&self) -> SealWhen {
+        match (self.run.seal_when.value, self.durability.value) {
+            (SealWhen::Attempts, Durability::Flush) => SealWhen::Sessions,
+            (when, _) => when,
+        }
+    }
+
     /// The store that an argument of the command line names.
     ///
     /// # Errors

@@ -289,6 +289,49 @@ fn copies_and_archives_have_their_keys() {
 }
 
 #[test]
+fn a_copy_encrypts_what_was_recorded_before_encryption_was_on() {
+    let machine = Machine::new();
+    recovered(&machine);
+    let from = format!("jsonl:{}", machine.state().display());
+    let dir = machine.root().join("closed");
+    let to = format!("jsonl:{}", dir.display());
+    let copy = ["copy", "--encrypt", &from, &to];
+    let run = machine.recover(&copy);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("recipients"), "{run:?}");
+    configure(&machine, 1, Some(1));
+    let history = |store: &str| machine.recover(&["--store", store, "history", "--json"]);
+    let before = history(&from).json();
+    // What is in a box already is copied as it is, with its key.
+    machine
+        .recover_with(&["log"], crate::harness::TRAIL)
+        .quiet();
+    let run = machine.recover(&copy);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("re-encoded"), "{run:?}");
+    for found in fs::read_dir(&dir).unwrap() {
+        let path = found.unwrap().path();
+        if path.is_file() {
+            let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+            assert!(!text.contains(PLANTED), "{}: {text}", path.display());
+        }
+    }
+    let id = before[0]["session_id"].as_str().unwrap().to_owned();
+    let open = machine.recover(&["--store", &to, "history", &id, "--json"]);
+    assert_eq!(open.json(), before, "opened, it is what it was");
+    let logged = machine.recover(&["--store", &to, "history", "build-7", "--json"]);
+    assert!(logged.stdout.contains("mismatched types"), "{logged:?}");
+    let shown = machine.recover(&["--store", &to, "stats", &id, "--json"]);
+    let plain = machine.recover(&["stats", &id, "--json"]);
+    assert_eq!((shown.code, &shown.stdout), (plain.code, &plain.stdout));
+    let again = machine.recover(&copy);
+    assert_eq!(again.code, 125, "{again:?}");
+    assert!(again.stderr.contains("has sessions"), "{again:?}");
+    assert_eq!(machine.recover(&["seal", "--store", &to]).code, 0);
+    assert_eq!(machine.recover(&["verify", "--store", &to]).code, 0);
+}
+
+#[test]
 fn a_key_is_made_once_and_the_lines_for_the_configuration_work() {
     let machine = Machine::new();
     let file = machine.root().join("mine");

@@ -49,6 +49,21 @@ impl Machine {
         machine
     }
 
+    /// The same, and nobody sealed it.
+    pub(crate) fn with_unsealed_trail() -> Self {
+        let machine = Self::new();
+        let run = machine.log_unsealed(TRAIL);
+        assert_eq!(run.code, 0, "{run:?}");
+        machine
+    }
+
+    /// Records `lines` without a seal at the end.
+    pub(crate) fn log_unsealed(&self, lines: &str) -> Run {
+        let config = self.write("unsealed.toml", "[seal]\nwhen = \"off\"\n");
+        let config = config.to_str().expect("UTF-8");
+        self.recover_with(&["log", "--config", config], lines)
+    }
+
     pub(crate) fn root(&self) -> &Path {
         self.root.path()
     }

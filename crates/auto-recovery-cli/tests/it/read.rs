@@ -334,7 +334,7 @@ fn show_for_programs() {
 
 #[test]
 fn the_journal_and_the_output_of_an_attempt_are_shown() {
-    let machine = Machine::with_trail();
+    let machine = Machine::with_unsealed_trail();
     let output = machine.write(
         "user/.local/state/auto-recovery/outputs/build-7/001.log",
         "first\n\x1b[31mred\x1b[0m \u{202e}\r\nlast\n",

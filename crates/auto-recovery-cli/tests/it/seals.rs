@@ -13,7 +13,7 @@ use crate::harness::{Machine, Run};
 
 /// A machine whose record is sealed, and its newest seal in its short form.
 fn sealed() -> (Machine, String) {
-    let machine = Machine::with_trail();
+    let machine = Machine::with_unsealed_trail();
     let run = machine.recover(&["seal"]);
     assert_eq!(run.code, 0, "{run:?}");
     let seal = run.stderr.trim().trim_start_matches("recover: seal ");
@@ -25,7 +25,7 @@ fn line(machine: &Machine, number: u64) -> Run {
     let line = format!(
         "{{\"session_id\":\"other-{number}\",\"strategy\":\"fix\",\"success\":true,\"error_type\":\"E\"}}\n"
     );
-    machine.recover_with(&["log"], line)
+    machine.log_unsealed(&line)
 }
 
 fn kinds(run: &Run) -> Vec<String> {
@@ -38,7 +38,7 @@ fn kinds(run: &Run) -> Vec<String> {
 
 #[test]
 fn what_is_sealed_is_proved_and_told() {
-    let machine = Machine::with_trail();
+    let machine = Machine::with_unsealed_trail();
     let run = machine.recover(&["verify"]);
     assert_eq!(run.code, 3, "{run:?}");
     assert!(run.stderr.contains("`recover seal` seals"), "{run:?}");
@@ -284,9 +284,9 @@ fn a_database_is_sealed_and_proved_as_files_are() {
     let store = ["log", "--store", "sqlite:trail.db"];
     let log = machine.recover_with(&store, crate::harness::TRAIL);
     assert_eq!(log.code, 0, "{log:?}");
-    assert_eq!(recover(&["verify"]).code, 3);
     let run = recover(&["seal"]);
     assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("everything is under seal"), "{run:?}");
     let run = recover(&["verify", "--require", "sealed"]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stderr.contains("are as they were sealed"), "{run:?}");
@@ -320,7 +320,7 @@ fn a_database_is_sealed_and_proved_as_files_are() {
 fn what_is_cleared_or_pruned_is_under_a_seal_before_and_after() {
     let (machine, _) = sealed();
     let more = crate::harness::TRAIL.replace("build-7", "build-8");
-    assert_eq!(machine.recover_with(&["log"], &more).code, 0);
+    assert_eq!(machine.log_unsealed(&more).code, 0);
     for removal in [
         &["clear", "build-8", "--yes"][..],
         &["prune", "--keep-last", "0", "--yes"],

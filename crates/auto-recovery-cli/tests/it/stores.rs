@@ -34,7 +34,7 @@ const READERS: [&[&str]; 8] = [
 
 /// Copies a trail to the store of this URL, asks both, and copies it back.
 fn assert_same_in(url: &str) {
-    let machine = Machine::with_trail();
+    let machine = Machine::with_unsealed_trail();
     let from = format!("jsonl:{}", machine.state().display());
     let copied = machine.recover(&["copy", &from, url, "--json"]).json();
     assert_eq!(
@@ -60,6 +60,34 @@ fn every_reader_says_the_same_of_a_database() {
 #[test]
 fn every_reader_says_the_same_of_a_server() {
     assert_same_in(&postgres_server::shared().database().url);
+}
+
+#[test]
+fn an_exact_copy_has_the_seals_and_goes_on_beside_the_store_it_is_of() {
+    let machine = Machine::with_trail();
+    let seal = machine.recover(&["seal", "--json"]).json();
+    let seal = seal["seal"].as_str().expect("text");
+    let from = format!("jsonl:{}", machine.state().display());
+    let made = machine.recover(&["copy", "--exact", &from, SQLITE]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let says = "recover: 1 session, 3 entries, 3 journal records, 1 seal; everything is there as it was \
+                sealed · a chain of its own begins with seal 4:";
+    assert!(made.stderr.starts_with(says), "{made:?}");
+    // Both go on, and a seal that was kept of the one is found in the other.
+    for store in [SQLITE, &from, SQLITE] {
+        let log = machine.recover_with(&["log", "--store", store], TRAIL);
+        assert_eq!(log.code, 0, "{log:?}");
+        for store in [SQLITE, &from] {
+            let strict = ["verify", "--require", "sealed,outside", "--against", seal];
+            let run = machine.recover(&[&strict[..], &["--store", store]].concat());
+            assert_eq!(run.code, 0, "{run:?}");
+        }
+    }
+    let run = machine.recover(&["verify", "--store", SQLITE]);
+    assert!(run.stderr.contains("an exact copy of jsonl:"), "{run:?}");
+    let again = machine.recover(&["copy", "--exact", &from, SQLITE]);
+    assert_eq!(again.code, 125, "{again:?}");
+    assert!(again.stderr.contains("is not empty"), "{again:?}");
 }
 
 #[test]

@@ -39,6 +39,7 @@ from ._types import (
     ExportFormat,
     RecoveryStatistics,
     RunOutcome,
+    SealWhen,
 )
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "RecoveryStrategyType",
     "RunOutcome",
     "RunResult",
+    "SealWhen",
     "StoreError",
     "__version__",
     "classify",

@@ -38,7 +38,10 @@ class AuditLog:
         recipients: Sequence[str],
         identity: str | os.PathLike[str] | None,
         login_dir: str | None,
+        seal: str,
+        state_dir: str | os.PathLike[str] | None,
     ) -> AuditLog: ...
+    def seal(self) -> str | None: ...
     def start_session(self, session_id: str | None) -> str: ...
     def log(
         self,

@@ -4,6 +4,7 @@ A plain Python class over the native log, so that it can be subclassed, patched 
 other. The native log does the work, with the interpreter released.
 """
 
+import atexit
 import logging
 import os
 import sys
@@ -15,8 +16,15 @@ from weakref import WeakSet
 from ._auto_recovery import AuditLog
 from ._errors import InvalidInputError, file_system
 from ._model import RecoveryAttempt, RecoveryAuditEntry, now
-from ._place import place
-from ._types import AllStatistics, AuditRecord, Durability, ExportFormat, RecoveryStatistics
+from ._place import place, state_directory
+from ._types import (
+    AllStatistics,
+    AuditRecord,
+    Durability,
+    ExportFormat,
+    RecoveryStatistics,
+    SealWhen,
+)
 
 _FORMATS = ("json", "csv", "jsonl")
 
@@ -42,10 +50,15 @@ class RecoveryAuditLogger:
     variables of the environment whose names say that they are secret; a collection of texts masks
     these too; ``False`` keeps everything as it is. ``encrypt`` names recipients of `age`
     (``age1…``): texts are kept so that they alone can read them, and this process cannot.
-    ``identity`` is the file of an identity with which it can.
+    ``identity`` is the file of an identity with which it can. ``seal`` says when what is recorded
+    is put under a seal, so that ``recover verify`` finds whoever changes it: ``"attempts"``, which
+    is ``True`` (the default), before each attempt of a manager, when its recovery ends, now and
+    then, and when the logger is closed or the program ends; ``"sessions"``, which ``"flush"`` makes
+    of it, only at these ends; ``False`` never.
     """
 
     logger: logging.Logger
+    _seal: SealWhen | Literal["off"]
     _redact: bool | tuple[str, ...]
     _encrypt: tuple[str, ...]
     _identity: Path | None
@@ -59,9 +72,11 @@ class RecoveryAuditLogger:
         redact: bool | Iterable[str] = True,
         encrypt: str | Iterable[str] = (),
         identity: str | os.PathLike[str] | None = None,
+        seal: bool | SealWhen = True,
     ) -> None:
         self._redact = redaction(redact)
         self._encrypt = encryption(encrypt)
+        self._seal = sealing(seal, self._encrypt)
         self._identity = None if identity is None else Path(identity).absolute()
         self.logger = logging.getLogger("maestro.recovery_audit")
         self._session_start_times: dict[str, str] = {}
@@ -75,7 +90,9 @@ class RecoveryAuditLogger:
 
     @audit_dir.setter
     def audit_dir(self, audit_dir: str | os.PathLike[str] | None) -> None:
-        self._place = place(audit_dir, None, self._place.durability)
+        moved = place(audit_dir, None, self._place.durability)
+        self._seal_rest()
+        self._place = moved
         self._reopen()
 
     def start_session(self, session_id: str | None = None) -> str:
@@ -174,7 +191,10 @@ class RecoveryAuditLogger:
         self._session_start_times.clear()
 
     def close(self) -> None:
-        """Closes the files that are open. Whatever is asked next opens them again."""
+        """Seals what was recorded, and closes the files that are open. Whatever is asked next opens
+        them again.
+        """
+        self._seal_rest()
         self._log = self._opened()
 
     def __enter__(self) -> "RecoveryAuditLogger":
@@ -195,6 +215,7 @@ class RecoveryAuditLogger:
         self._redact = True
         self._encrypt = ()
         self._identity = None
+        self._seal = "attempts"
         self.__dict__.update(state)
         self._reopen()
 
@@ -222,7 +243,20 @@ class RecoveryAuditLogger:
             self._encrypt,
             self._identity,
             _login_dir(),
+            self._when(),
+            state_directory(),
         )
+
+    def _when(self) -> str:
+        """When to seal. What a crash may take is under no seal before the end."""
+        is_flushed = self._place.durability == "flush"
+        return "sessions" if self._seal == "attempts" and is_flushed else self._seal
+
+    def _seal_rest(self) -> None:
+        """Seals what was recorded and is under no seal yet. That it cannot be is logged."""
+        if why := self._log.seal():
+            logger = logging.getLogger("maestro.auto_recovery")
+            logger.warning("what is on record is not sealed: %s", why)
 
     def _secrets(self) -> list[tuple[str, bytes]] | None:
         """The variables of the environment, and the texts that were given; `None` masks nothing."""
@@ -252,6 +286,22 @@ def encryption(encrypt: str | Iterable[str]) -> tuple[str, ...]:
         if not isinstance(text, str):
             raise InvalidInputError(f"encrypt holds {text!r}: give recipients, age1...")
     return texts
+
+
+def sealing(seal: bool | SealWhen, encrypt: tuple[str, ...]) -> SealWhen | Literal["off"]:
+    """What `seal` says, to be kept."""
+    if seal is False:
+        if encrypt:
+            raise InvalidInputError(
+                "encrypt needs seals, which alone say that no text was moved or left out: "
+                "leave seal=False out"
+            )
+        return "off"
+    if seal is True:
+        return "attempts"
+    if seal not in ("attempts", "sessions"):
+        raise InvalidInputError(f"seal is {seal!r}: give attempts, sessions, True or False")
+    return seal
 
 
 def _login_dir() -> str | None:
@@ -293,7 +343,14 @@ def _after_fork() -> None:
     may have held a lock of the parent's.
     """
     for logger in list(_open):
-        logger.close()
+        logger._log = logger._opened()
+
+
+@atexit.register
+def _at_exit() -> None:
+    """What a program recorded is sealed when it ends, as if it had closed its loggers."""
+    for logger in list(_open):
+        logger._seal_rest()
 
 
 if hasattr(os, "register_at_fork"):

@@ -29,7 +29,14 @@ from weakref import WeakSet
 from ._auto_recovery import AttemptNumbers, AuditLog, classify, parse_fix_changes, recover
 from ._bridge import Bridge, discard
 from ._errors import InvalidInputError, file_system
-from ._logger import RecoveryAuditLogger, encryption, native_log, records_itself, redaction
+from ._logger import (
+    RecoveryAuditLogger,
+    encryption,
+    native_log,
+    records_itself,
+    redaction,
+    sealing,
+)
 from ._model import Error, RecoveryResult, RecoveryStrategyType, words
 from ._types import (
     AllStatistics,
@@ -37,6 +44,7 @@ from ._types import (
     Durability,
     ExportFormat,
     RecoveryStatistics,
+    SealWhen,
 )
 
 _alive: "WeakSet[AutoRecoveryManager]" = WeakSet()
@@ -61,8 +69,8 @@ class AutoRecoveryManager:
     Each strategy is tried up to `max_attempts` times. Before its second try it waits `base_delay`
     seconds, before each further one twice as long, but never longer than `max_delay`.
 
-    Beyond the original, by keyword only: `store`, `durability`, `redact`, `encrypt` and `identity`
-    as for `RecoveryAuditLogger`;
+    Beyond the original, by keyword only: `store`, `durability`, `redact`, `encrypt`, `identity`
+    and `seal` as for `RecoveryAuditLogger`;
     `verifier`, which is called with the error after a strategy did something and says whether it is
     cured; `jitter`, which draws each delay between its half and its whole; `deadline`, the
     seconds that one recovery may take.
@@ -106,6 +114,7 @@ class AutoRecoveryManager:
         redact: bool | Iterable[str] = True,
         encrypt: str | Iterable[str] = (),
         identity: str | os.PathLike[str] | None = None,
+        seal: bool | SealWhen = True,
         verifier: Callable[[Error], _Handled[bool]] | None = None,
         jitter: bool = False,
         deadline: float | None = None,
@@ -133,6 +142,8 @@ class AutoRecoveryManager:
         self._durability: Durability | None = durability
         self._redact = redaction(redact)
         self._encrypt = encryption(encrypt)
+        sealing(seal, self._encrypt)
+        self._seal: bool | SealWhen = seal
         self._identity = identity
         self._number_attempts()
         self.enable_audit_logging = enable_audit_logging
@@ -154,6 +165,7 @@ class AutoRecoveryManager:
                 redact=self._redact,
                 encrypt=self._encrypt,
                 identity=self._identity,
+                seal=self._seal,
             )
 
     @property
@@ -169,12 +181,15 @@ class AutoRecoveryManager:
         self._store = None
         self._numbers.forget()
         if self.audit_logger is not None:
+            if native_log(self.audit_logger) is not None:
+                self.audit_logger.close()
             self.audit_logger = RecoveryAuditLogger(
                 audit_dir,
                 durability=self._durability,
                 redact=self._redact,
                 encrypt=self._encrypt,
                 identity=self._identity,
+                seal=self._seal,
             )
 
     def attempt_recovery(

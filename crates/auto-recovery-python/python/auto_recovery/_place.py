@@ -34,7 +34,15 @@ def place(
     if audit_dir is not None:
         return Place(Path(audit_dir), durability)
     store = os.environ.get("RECOVER_STORE")
-    return Place(_directory(store) if store else _state_directory(), durability)
+    return Place(_directory(store) if store else _own_directory(), durability)
+
+
+def state_directory() -> Path | None:
+    """Where the command keeps its state: the keys of seals, too. `None` if there is no home."""
+    try:
+        return _own_directory()
+    except InvalidInputError:
+        return None
 
 
 def _directory(store: str) -> Path:
@@ -57,7 +65,7 @@ def _masked(store: str) -> str:
     return f"{scheme}{separator}***@{rest.rpartition('@')[2]}"
 
 
-def _state_directory() -> Path:
+def _own_directory() -> Path:
     state = os.environ.get("RECOVER_STATE_DIR")
     if state:
         return Path(state)

@@ -8,6 +8,9 @@ Category = Literal["transient", "code_quality", "test_failure", "dependency", "u
 Durability = Literal["sync", "flush"]
 """When an entry counts as written: on disk, or handed to the system."""
 
+SealWhen = Literal["attempts", "sessions"]
+"""When what is on record is sealed."""
+
 ExportFormat = Literal["json", "csv", "jsonl"]
 """What a trail is exported as."""
 

@@ -45,17 +45,22 @@ const ADD: &str = "WITH there AS (
         RETURNING number
     ) SELECT number FROM there UNION ALL SELECT number FROM added";
 
-/// Notes that a key which waited came here.
-const NOTE: &str = "INSERT INTO auto_recovery.spool_delivery (segment, session_id, delivered) \
+/// Notes that a key came here, so that it is not taken once more from a spool in which it waits
+/// because the answer was lost.
+pub(super) const NOTE: &str = "INSERT INTO auto_recovery.spool_delivery (segment, session_id, delivered) \
      VALUES ($1, $2, 1) ON CONFLICT DO NOTHING";
 
 pub(super) const SESSIONS: &str =
     "SELECT DISTINCT session_id FROM auto_recovery.session_key ORDER BY session_id";
 
-const REPLACE: &str =
-    "UPDATE auto_recovery.session_key SET file = $3 WHERE session_id = $1 AND number = $2";
+const REPLACE: &str = "WITH old AS (
+        SELECT file FROM auto_recovery.session_key WHERE session_id = $1 AND number = $2 FOR UPDATE
+    ), replaced AS (
+        UPDATE auto_recovery.session_key SET file = $3 WHERE session_id = $1 AND number = $2
+    ) SELECT file FROM old";
 
-const DESTROY: &str = "DELETE FROM auto_recovery.session_key WHERE session_id = $1 RETURNING file";
+pub(super) const DESTROY: &str =
+    "DELETE FROM auto_recovery.session_key WHERE session_id = $1 RETURNING file";
 
 /// The first number of keys that wait, or waited: far above those that a server gives.
 pub(super) const WAITING: u64 = 1 << 62;
@@ -128,9 +133,14 @@ async fn note(
     session_id: &str,
     file: &[u8],
 ) -> Result<bool> {
-    let name = format!("key_{}", stamp_of(file));
+    let name = note_of(file);
     let noted = connection.execute(NOTE, &[&name, &session_id]).await;
     Ok(noted.map_err(|error| explain(address, DOING, error))? == 1)
+}
+
+/// What is noted of a key.
+pub(super) fn note_of(file: &[u8]) -> String {
+    format!("key_{}", stamp_of(file))
 }
 
 /// The key `number` of `session_id`.
@@ -176,18 +186,21 @@ pub(super) async fn replace(
         }
         let number = number.map(|number| number as i64);
         let replaced = connection
-            .execute(REPLACE, &[session_id, &number, &key.file])
+            .rows(REPLACE, &[session_id, &number, &key.file])
             .await;
-        if replaced.map_err(failed)? == 0 {
+        let replaced = replaced.map_err(failed)?;
+        let Some(old) = replaced.first() else {
             let text = format!("key {} of session {session_id} is gone", key.number);
             return Err(Error::new(ErrorKind::NotFound, text));
-        }
+        };
+        // The old one may wait in a spool elsewhere.
+        note(address, connection, session_id, &get::<Vec<u8>>(old, 0)?).await?;
     }
     commit(address, connection).await
 }
 
-/// Destroys the keys of `session_id`, keeps those that are `waiting` from ever being delivered, and
-/// returns how many there were.
+/// Destroys the keys of `session_id`, keeps them and those that are `waiting` from ever being
+/// delivered, and returns how many there were.
 pub(super) async fn destroy(
     address: &Address,
     connection: &Connection,
@@ -205,7 +218,10 @@ pub(super) async fn destroy(
     }
     let rows = connection.rows(DESTROY, &[&session_id]).await;
     for row in &rows.map_err(failed)? {
-        destroyed.insert(get(row, 0)?);
+        let file: Vec<u8> = get(row, 0)?;
+        // It may wait in a spool of another machine, whose answer was lost.
+        note(address, connection, session_id, &file).await?;
+        destroyed.insert(file);
     }
     commit(address, connection).await?;
     Ok(destroyed.len() as u64)

@@ -12,6 +12,7 @@ use tokio_postgres::types::ToSql;
 use super::cell::get;
 use super::columns::hash_of;
 use super::failure::explain;
+use super::key_rows::{DESTROY, NOTE, note_of};
 use super::leaves::leaves;
 use super::link::Lease;
 use super::read::Reader;
@@ -27,11 +28,6 @@ const DELETE_SESSION: &str = "WITH gone AS (\
 
 const RECORD: &str = "INSERT INTO auto_recovery.journal (session_id, at, event, record, hash, token) \
      VALUES ($1, $2, $3, $4::text::json, $5, $5)";
-
-/// Texts whose key is gone are gone, wherever copies of the trail are.
-const DESTROY_KEYS: &str = "WITH gone AS (\
-         DELETE FROM auto_recovery.session_key WHERE session_id = $1 RETURNING number\
-     ) SELECT count(*) FROM gone";
 
 const NOTIFY: &str = "SELECT pg_notify('auto_recovery', $1)";
 
@@ -82,14 +78,13 @@ fn remove_locked(
         }
     }
     let id = &session.session_id;
-    let destroyed = reader.rows(DESTROY_KEYS, &[id])?;
-    let destroyed: i64 = destroyed.first().map_or(Ok(0), |row| get(row, 0))?;
+    let destroyed = destroy_keys(reader, id)?;
     let tally = session.tally();
     let cleared = SessionCleared {
         entries: tally.total,
         first_timestamp: tally.first_timestamp,
         last_timestamp: tally.last_timestamp,
-        keys: (destroyed > 0).then_some(destroyed.unsigned_abs()),
+        keys: (destroyed > 0).then_some(destroyed),
         // There is no file of it.
         ..SessionCleared::default()
     };
@@ -109,6 +104,17 @@ fn remove_locked(
     Ok(Removed::Gone {
         entries: tally.total,
     })
+}
+
+/// Destroys the keys of `session_id`, and returns how many: texts whose key is gone are gone,
+/// wherever copies of the trail are. None comes back from a spool.
+fn destroy_keys(reader: &Reader<'_>, session_id: &str) -> Result<u64> {
+    let gone = reader.rows(DESTROY, &[&session_id])?;
+    for row in &gone {
+        let file: Vec<u8> = get(row, 0)?;
+        reader.rows(NOTE, &[&note_of(&file), &session_id])?;
+    }
+    Ok(gone.len() as u64)
 }
 
 /// Deletes the entries of trails that were removed. Nobody sees them any more: what goes wrong

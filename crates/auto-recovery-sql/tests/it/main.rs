@@ -8,6 +8,8 @@
 mod encrypted;
 #[cfg(all(feature = "postgres", feature = "sqlite"))]
 mod equality;
+#[cfg(all(feature = "postgres", feature = "sqlite"))]
+mod exact_copy;
 #[cfg(feature = "sqlite")]
 mod golden;
 #[cfg(all(feature = "postgres", feature = "sqlite"))]

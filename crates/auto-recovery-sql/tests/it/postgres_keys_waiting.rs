@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use auto_recovery::audit::encrypting::KeyFile;
+use auto_recovery::audit::encrypting::{KeyFile, KeyStore};
 use auto_recovery::audit::{AuditStore, JournalEvent, SessionStarted};
-use auto_recovery::host::{Host as _, SystemHost};
+use auto_recovery::host::{Host, SystemHost};
+use auto_recovery::spool::Spool;
 use auto_recovery_sql::{PostgresOptions, PostgresStore};
 use tempfile::TempDir;
 
@@ -212,4 +213,61 @@ fn who_clears_a_session_takes_along_what_waits_of_it_and_its_key() {
     store.deliver().unwrap();
     assert_eq!(store.sessions().unwrap(), []);
     assert!(files(&*store, "s").is_empty());
+}
+
+#[test]
+fn a_key_whose_answer_was_lost_does_not_come_back_once_it_was_destroyed_elsewhere() {
+    type Destroys = fn(&dyn AuditStore, &str);
+    let ways: [(&str, Destroys, usize); 3] = [
+        (
+            "shred",
+            |store, session| assert_eq!(keys_of(store).destroy_keys(session).unwrap(), 1),
+            0,
+        ),
+        (
+            "clear",
+            |store, session| assert_eq!(store.clear(session).unwrap(), Some(1)),
+            0,
+        ),
+        (
+            "rotate",
+            |store, session| {
+                keys_of(store)
+                    .replace_keys(&wrapped_anew(store, session))
+                    .unwrap()
+            },
+            1,
+        ),
+    ];
+    let case = Case::new();
+    let elsewhere = PostgresStore::open(&case.database.url, PostgresOptions::default(), recorder());
+    let elsewhere = elsewhere.unwrap();
+    for (session, destroy, left) in ways {
+        append(&*case.open(), session);
+        let keys = files(&elsewhere, session);
+        // The server has the key, and whoever made it did not hear so.
+        let host: Arc<dyn Host> = Arc::new(SystemHost::new());
+        let spool = Spool::new(&case.spool(), 1 << 20, &host).unwrap();
+        spool.keep_key(session, &keys[0], "PostgreSQL").unwrap();
+        destroy(&elsewhere, session);
+        case.open().deliver().unwrap();
+        assert_eq!(case.waiting(), [""; 0], "{session}");
+        let there = files(&elsewhere, session);
+        assert_eq!(there.len(), left, "{session}");
+        assert!(!there.contains(&keys[0]), "{session}");
+    }
+}
+
+fn keys_of(store: &dyn AuditStore) -> &dyn KeyStore {
+    store.keys().unwrap().unwrap()
+}
+
+/// The keys of `session` as a rotation wraps them.
+fn wrapped_anew(store: &dyn AuditStore, session: &str) -> Vec<(String, KeyFile)> {
+    let keys = keys_of(store).read_keys(session).unwrap().into_iter();
+    let anew = keys.map(|key| KeyFile {
+        file: b"wrapped anew".to_vec(),
+        ..key
+    });
+    anew.map(|key| (session.to_owned(), key)).collect()
 }

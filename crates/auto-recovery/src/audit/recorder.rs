@@ -10,7 +10,9 @@ use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 
-use crate::audit::encrypting::{Encryption, KeyStore, close_entry, close_record};
+use crate::audit::encrypting::{
+    Encryption, KeyStore, close_entry, close_record, entry_kid, is_closed_record,
+};
 use crate::audit::fit::{ENTRY_BYTES_MAX, write_fitted};
 use crate::audit::texts::{redact_entry, redact_event};
 use crate::audit::{Appended, JournalEvent, JournalRecord, NewEntry, session_id};
@@ -170,14 +172,39 @@ impl Recorder {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] if it has more than
     /// [`JournalRecord::BYTES_MAX`].
-    pub fn record(&self, session_id: Option<&str>, mut event: JournalEvent) -> Result<JournalLine> {
-        redact_event(&mut event, &self.redactor);
-        let mut record = JournalRecord {
+    pub fn record(&self, session_id: Option<&str>, event: JournalEvent) -> Result<JournalLine> {
+        self.record_again(JournalRecord {
             v: JournalRecord::VERSION,
             at: timestamp(self.host.now()),
             session_id: session_id.map(str::to_owned),
             event,
+        })
+    }
+
+    /// The text of `raw`, which is that of `entry`, made anew: masked and encrypted as one that is
+    /// new. What is in a box stays there.
+    ///
+    /// # Errors
+    /// As [`Recorder::entry`].
+    pub fn entry_again(&self, entry: RecoveryAuditEntry, raw: &[u8]) -> Result<Vec<u8>> {
+        if entry_kid(&entry).is_some() {
+            return Ok(raw.to_vec());
+        }
+        let new = NewEntry {
+            entry,
+            number_by_store: false,
         };
+        let mut out = Vec::new();
+        self.entry(std::process::id(), new, &mut out)?;
+        Ok(out)
+    }
+
+    /// Makes the text of `record` anew, masked and encrypted. Its time stays.
+    ///
+    /// # Errors
+    /// As [`Recorder::record`].
+    pub fn record_again(&self, mut record: JournalRecord) -> Result<JournalLine> {
+        redact_event(&mut record.event, &self.redactor);
         let unwritten = |error| {
             Error::new(ErrorKind::InvalidInput, "write a journal record").with_source(error)
         };
@@ -319,6 +346,16 @@ impl JournalLine {
     /// The record.
     pub fn record(&self) -> &JournalRecord {
         &self.record
+    }
+
+    /// The record, for those who make its text anew.
+    pub(crate) fn into_record(self) -> JournalRecord {
+        self.record
+    }
+
+    /// Whether private texts of it are in a box.
+    pub(crate) fn is_closed(&self) -> bool {
+        is_closed_record(self.json.as_bytes())
     }
 
     /// What happened, in the word of its text.

@@ -33,6 +33,9 @@ impl<'m> Recovering<'m> {
         self.attempt_id = new_id("attempt");
         let recorded = self.record_intent(turn, number, &before);
         recorded.map_err(|error| self.abandon(error))?;
+        if let (Some(logger), Some(session_id)) = (self.parts.audit_logger, &self.session_id) {
+            logger.seal_before_attempt(session_id);
+        }
         self.parts.observe(&Event::Attempt {
             strategy: &turn.step.candidate.kind,
             strategy_attempt: turn.strategy_attempt,

@@ -155,6 +155,9 @@ impl Recovering<'_> {
             checkpoint: None,
             put_back: Some(self.put_back),
         }))?;
+        if let (Some(logger), Some(session_id)) = (self.parts.audit_logger, &self.session_id) {
+            logger.seal_after_recovery(session_id);
+        }
         Ok(spent)
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::audit::sealing::SealWhen;
 use crate::checkpoint::some_names;
 use crate::error::Result;
 use crate::exit::EXIT_TIMED_OUT;
@@ -13,7 +14,6 @@ use crate::run::helpers::escalation::escalate;
 use crate::run::helpers::told::Told;
 use crate::run::last_line::{self, Stands, TreeLeft};
 use crate::run::outcome::{RunEnd, RunExit, RunOutcome, mapped};
-use crate::run::request::SealWhen;
 use crate::run::tree_rules::Checkpoints;
 use crate::run::under_way::{Failed, Run};
 

@@ -108,7 +108,7 @@ pub use outcome::{ExitMap, FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome
 pub use planning::{Circumstances, Machine, Obstacle, PlannedAction, PlannedStep, RunPlan};
 pub use request::{
     CommandLine, Exits, Identity, Limits, Masking, Mode, People, Policy, PolicyFor, Recording,
-    RunRequest, SealWhen, State, StrategyCommand, TRANSIENT_RETRIES, Tries, display_command,
+    RunRequest, State, StrategyCommand, TRANSIENT_RETRIES, Tries, display_command,
 };
 pub use shell_words::{ShellHint, shell_hint};
 pub use state::login::{given_dir, login_dir};

@@ -2,14 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::audit::AuditStore;
 use crate::audit::encrypting::Encryption;
+use crate::audit::sealing::SealWhen;
 use crate::detect::Rules;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::failure::{Category, Failure};
 use crate::fixer::Preset;
 use crate::learn::LearnSettings;
@@ -232,43 +232,6 @@ pub struct Recording {
     pub on_audit_failure: OnAuditFailure,
     /// When the record is sealed, where its store keeps seals.
     pub seal: SealWhen,
-}
-
-/// When a run seals what is on record. A seal costs two syncs; a command that passes makes none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SealWhen {
-    /// Before each command of a strategy starts, and when the session ends: what is on record when
-    /// such a command starts, that command cannot change unnoticed.
-    #[default]
-    Attempts,
-    /// When the session ends.
-    Sessions,
-    /// Never.
-    Off,
-}
-
-impl SealWhen {
-    /// The name used in configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Attempts => "attempts",
-            Self::Sessions => "sessions",
-            Self::Off => "off",
-        }
-    }
-}
-
-impl FromStr for SealWhen {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let all = [Self::Attempts, Self::Sessions, Self::Off];
-        let found = all.into_iter().find(|one| one.as_str() == text);
-        found.ok_or_else(|| {
-            let context = format!("`{text}` is no time to seal: use attempts, sessions or off");
-            Error::new(ErrorKind::InvalidInput, context)
-        })
-    }
 }
 
 impl Default for Recording {

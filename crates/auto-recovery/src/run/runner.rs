@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use crate::audit::redaction_key;
+use crate::audit::sealing::SealWhen;
 use crate::checkpoint::RUN_VARIABLE;
 use crate::detect::{self, Detection, Observation, Rules};
 use crate::error::{Error, Result};
@@ -30,7 +31,7 @@ use crate::run::helpers::consent::{Consent, Consented};
 use crate::run::helpers::facing::Facing;
 use crate::run::helpers::variables::{self, Around};
 use crate::run::outcome::RunExit;
-use crate::run::request::{Policy, RunRequest, SealWhen, StrategyCommand, display_command};
+use crate::run::request::{Policy, RunRequest, StrategyCommand, display_command};
 use crate::run::seals::RunSeals;
 use crate::run::state::outputs::Outputs;
 use crate::run::state::vault::Vault;

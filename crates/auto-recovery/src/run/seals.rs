@@ -5,12 +5,12 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::audit::sealing::{Sealer, WhatToSeal};
+use crate::audit::sealing::{SealWhen, Sealer, WhatToSeal};
 use crate::error::ErrorKind;
 use crate::host::Host;
 use crate::integrity::{Seal, ShortSeal};
 use crate::mutex;
-use crate::run::request::{RunRequest, SealWhen};
+use crate::run::request::RunRequest;
 
 /// The sealer of one run.
 #[derive(Default)]

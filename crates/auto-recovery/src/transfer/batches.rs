@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::audit::{Importer, JournalLine, StoredEntry, session_id};
+use crate::audit::{Importer, JournalLine, Recorder, StoredEntry, session_id};
 use crate::error::Result;
 use crate::redaction::Redactor;
 
@@ -33,6 +33,8 @@ pub(super) struct Batches<'i> {
     redactor: Option<&'i Redactor>,
     /// How many were found, by their kinds.
     pub(super) secrets: BTreeMap<String, u64>,
+    /// What makes the text of all that comes anew.
+    pub(super) again: Option<&'i Recorder>,
 }
 
 impl<'i> Batches<'i> {
@@ -41,6 +43,7 @@ impl<'i> Batches<'i> {
             importer,
             redactor,
             secrets: BTreeMap::new(),
+            again: None,
             sessions: Vec::new(),
             places: HashMap::new(),
             records: Vec::new(),
@@ -65,9 +68,14 @@ impl<'i> Batches<'i> {
             }
         };
         self.count_secrets(entry.raw());
-        self.sessions[place].1.push(entry.raw().to_vec());
+        let raw = match self.again {
+            None => entry.raw().to_vec(),
+            Some(recorder) => recorder.entry_again(entry.entry().into_owned(), entry.raw())?,
+        };
+        let bytes = raw.len();
+        self.sessions[place].1.push(raw);
         self.entry_counts.read += 1;
-        self.make_room(entry.raw().len())
+        self.make_room(bytes)
     }
 
     /// Adds a journal record, which was checked.
@@ -75,6 +83,10 @@ impl<'i> Batches<'i> {
     /// # Errors
     /// If the store fails.
     pub(super) fn record(&mut self, line: JournalLine) -> Result<()> {
+        let line = match self.again {
+            Some(recorder) if !line.is_closed() => recorder.record_again(line.into_record())?,
+            _ => line,
+        };
         let bytes = line.json().len();
         self.count_secrets(line.json().as_bytes());
         self.records.push(line);

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::batches::{Batches, Counts};
 use crate::audit::encrypting::take_over_keys;
 use crate::audit::{
-    AuditStore, Damage, Digester, JournalEvent, JournalLine, JournalRecord, SessionSummary,
-    TrailDigest,
+    AuditStore, Damage, Digester, JournalEvent, JournalLine, JournalRecord, Recorder,
+    SessionSummary, TrailDigest,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -49,12 +49,39 @@ pub fn copy(
     to: &dyn AuditStore,
     progress: &mut dyn FnMut(CopiedSession<'_>),
 ) -> Result<CopyReport> {
-    if from.url() == to.url() {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!("both stores are {}: name two", from.url()),
-        ));
+    copy_made_by(None, from, to, progress)
+}
+
+/// The same, but every text is made anew by `recorder`, which encrypts: what is in a box already
+/// stays as it is, and so do ids, times and numbers. `to` may have no session yet: what was made
+/// anew cannot be compared with what is there.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] if it has one; otherwise as [`copy`].
+pub fn copy_encrypting(
+    recorder: &Recorder,
+    from: &dyn AuditStore,
+    to: &dyn AuditStore,
+    progress: &mut dyn FnMut(CopiedSession<'_>),
+) -> Result<CopyReport> {
+    if to.read_sessions()?.0.is_empty() {
+        return copy_made_by(Some(recorder), from, to, progress);
     }
+    let text = format!(
+        "{} has sessions, and what is encrypted anew cannot be compared with them: name an empty \
+         store",
+        to.url()
+    );
+    Err(Error::new(ErrorKind::Refused, text))
+}
+
+fn copy_made_by(
+    again: Option<&Recorder>,
+    from: &dyn AuditStore,
+    to: &dyn AuditStore,
+    progress: &mut dyn FnMut(CopiedSession<'_>),
+) -> Result<CopyReport> {
+    check_two(from, to)?;
     let (mut sessions, damage) = from.read_sessions()?;
     sessions.reverse();
     let entries_of_all = sessions.iter().map(|session| session.total_attempts).sum();
@@ -63,40 +90,11 @@ pub fn copy(
         ..CopyReport::default()
     };
     let mut batches = Batches::new(to.importer()?, None);
+    batches.again = again;
     copy_records(from, &sessions, &mut batches, &mut report)?;
     for session in &sessions {
         let id = &session.session_id;
-        // First: an entry whose key is not there says nothing.
-        take_over_keys(from, to, id)?;
-        let before = batches.entry_counts;
-        let mut digester = Digester::default();
-        let (mut refused, mut line) = (Vec::new(), 0);
-        let damage = from.read_trail(id, &mut |stored| {
-            line += 1;
-            digester.push(stored.raw());
-            let Err(error) = stored.check(id) else {
-                return batches.entry(id, &stored);
-            };
-            refused.push(Damage {
-                place: format!("session {id} of {}", from.url()),
-                line,
-                bytes: stored.raw().len() as u64,
-                reason: error.to_string(),
-                is_aside: false,
-            });
-            Ok(())
-        })?;
-        Damage::join(&mut report.damage, damage);
-        report.damage.extend(refused);
-        batches.flush()?;
-        let entries = Counts {
-            read: batches.entry_counts.read - before.read,
-            added: batches.entry_counts.added - before.added,
-        };
-        if let Some(why) = differs(&digester.finish(), &to.digest(id)?.0) {
-            report.different.push((id.clone(), why));
-        }
-        report.sessions += 1;
+        let entries = copy_trail((from, to), id, &mut batches, &mut report)?;
         progress(CopiedSession {
             session,
             entries,
@@ -106,6 +104,60 @@ pub fn copy(
     report.entries = batches.entry_counts;
     report.records = batches.record_counts;
     Ok(report)
+}
+
+/// Refuses to copy a store to itself.
+pub(super) fn check_two(from: &dyn AuditStore, to: &dyn AuditStore) -> Result<()> {
+    if from.url() != to.url() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::InvalidInput,
+        format!("both stores are {}: name two", from.url()),
+    ))
+}
+
+/// Brings the trail of the session `id`, and its keys.
+pub(super) fn copy_trail(
+    (from, to): (&dyn AuditStore, &dyn AuditStore),
+    id: &str,
+    batches: &mut Batches<'_>,
+    report: &mut CopyReport,
+) -> Result<Counts> {
+    // First: an entry whose key is not there says nothing.
+    take_over_keys(from, to, id)?;
+    let before = batches.entry_counts;
+    let mut digester = Digester::default();
+    let (mut refused, mut line) = (Vec::new(), 0);
+    let damage = from.read_trail(id, &mut |stored| {
+        line += 1;
+        digester.push(stored.raw());
+        let Err(error) = stored.check(id) else {
+            return batches.entry(id, &stored);
+        };
+        refused.push(Damage {
+            place: format!("session {id} of {}", from.url()),
+            line,
+            bytes: stored.raw().len() as u64,
+            reason: error.to_string(),
+            is_aside: false,
+        });
+        Ok(())
+    })?;
+    Damage::join(&mut report.damage, damage);
+    report.damage.extend(refused);
+    batches.flush()?;
+    let (here, there) = (digester.finish(), to.digest(id)?.0);
+    // A text that was made anew has other bytes.
+    let counts = batches.again.is_none() || here.entries != there.entries;
+    if let Some(why) = differs(&here, &there).filter(|_| counts) {
+        report.different.push((id.to_owned(), why));
+    }
+    report.sessions += 1;
+    Ok(Counts {
+        read: batches.entry_counts.read - before.read,
+        added: batches.entry_counts.added - before.added,
+    })
 }
 
 /// Brings what the journal says of `sessions` since their trails were last removed.
@@ -140,6 +192,10 @@ fn copy_records(
         let session_id = record.session_id.as_deref().unwrap_or_default();
         match (&record.event, gone.get(session_id)) {
             (JournalEvent::Other, None) if session_id.is_empty() => report.unknown_records += 1,
+            // Nobody knows what of it is private.
+            (JournalEvent::Other, Some(_)) if batches.again.is_some() => {
+                report.unknown_records += 1;
+            }
             // Which file was damaged says nothing in another store, nor do the seals of this one.
             (
                 JournalEvent::TailQuarantined(_)

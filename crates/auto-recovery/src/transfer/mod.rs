@@ -6,8 +6,10 @@
 mod batches;
 mod copy;
 mod document;
+mod exact;
 mod import;
 
 pub use batches::Counts;
-pub use copy::{CopiedSession, CopyReport, copy};
+pub use copy::{CopiedSession, CopyReport, copy, copy_encrypting};
+pub use exact::{ExactCopy, copy_exactly};
 pub use import::{ImportReport, import, open};

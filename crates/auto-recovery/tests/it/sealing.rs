@@ -4,6 +4,6 @@
 mod alone;
 mod crowd;
 mod mutants;
-
+mod recorded;
 mod steps;
 mod world;

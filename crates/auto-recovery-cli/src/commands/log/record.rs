@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
-use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, SessionStarted, encoding};
+use auto_recovery::audit::sealing::RecordSeals;
+use auto_recovery::audit::{
+    Appended, AuditStore, JournalEvent, NewEntry, SessionStarted, encoding,
+};
 use auto_recovery::host::new_id;
 use auto_recovery::{Error, Result};
 
@@ -12,6 +15,7 @@ use crate::commands::log::entry;
 use crate::commands::log::lines::{Input, LINE_BYTES_MAX, Line, Lines};
 use crate::context::Context;
 use crate::exit::{Exit, is_closed_output};
+use crate::hints;
 use crate::identity;
 use crate::output::{Escapes, Printer, counted, stdout_error};
 
@@ -26,27 +30,36 @@ const SESSIONS_REMEMBERED_MAX: usize = 100_000;
 pub(crate) fn log(context: &Context) -> Result<Exit> {
     let started = identity::session_started(&context.settings, None);
     context.printer.reading_terminal("attempts, a line each,");
-    let (store, input) = (&*context.store()?, io::stdin().lock());
-    record(store, input, &new_id("session"), started, &context.printer)
-}
-
-/// Records each line of `input` in `store`, and acknowledges it once it is durable. Lines without a
-/// session go to `new_session`; `started` is what the journal says of a session that begins here.
-fn record(
-    store: &dyn AuditStore,
-    input: impl Input,
-    new_session: &str,
-    started: SessionStarted,
-    printer: &Printer,
-) -> Result<Exit> {
-    let mut lines = Lines::new(input);
-    let mut recorder = Recorder {
-        store,
+    let store = context.store()?;
+    let sealed = (
+        &*context.settings.state_dir.value,
+        context.settings.seal_when(),
+    );
+    let seals = RecordSeals::new(store.clone(), sealed, context.host.clone());
+    let recorder = Recorder {
+        store: &*store,
+        seals: &seals,
         started,
         journaled: Journaled::default(),
-        printer,
+        printer: &context.printer,
         has_reader: true,
     };
+    let exit = record(recorder, io::stdin().lock(), &new_id("session"));
+    // Also what was recorded before something failed.
+    if let Err(error) = seals.close() {
+        let why = hints::chain(&error);
+        context
+            .printer
+            .warn(format_args!("what is on record is not sealed: {why}"));
+    }
+    exit
+}
+
+/// Records each line of `input` with `recorder`, and acknowledges it once it is durable. Lines
+/// without a session go to `new_session`.
+fn record(mut recorder: Recorder<'_>, input: impl Input, new_session: &str) -> Result<Exit> {
+    let mut lines = Lines::new(input);
+    let printer = recorder.printer;
     let mut line_number: u64 = 0;
     let mut refused: u64 = 0;
     let mut is_readable = true;
@@ -121,6 +134,8 @@ fn parse(line: &Line, new_session: &str) -> Option<Result<NewEntry, String>> {
 
 struct Recorder<'a> {
     store: &'a dyn AuditStore,
+    seals: &'a RecordSeals,
+    /// What the journal says of a session that begins here.
     started: SessionStarted,
     journaled: Journaled,
     printer: &'a Printer,
@@ -129,7 +144,8 @@ struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    /// Appends `batch`, waits until it is durable, and acknowledges it in order.
+    /// Appends `batch`, waits until it is durable, and acknowledges it in order. What came is then
+    /// sealed, if it is time.
     fn record(&mut self, batch: Vec<NewEntry>) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
@@ -142,11 +158,19 @@ impl Recorder<'_> {
             }
         }
         let appended = self.store.append(batch)?;
+        self.acknowledge(&appended)?;
+        let sessions = appended.iter().map(|one| one.session_id.as_str());
+        // What could not be sealed is tried again at the end, which tells.
+        drop(self.seals.appended(sessions));
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, appended: &[Appended]) -> Result<()> {
         if !self.has_reader {
             return Ok(());
         }
         let acknowledged = self.printer.data(Escapes::Json, |out| {
-            for one in &appended {
+            for one in appended {
                 serde_json::to_writer(&mut *out, one)
                     .map_err(|error| stdout_error(error.into()))?;
                 out.write_all(b"\n").map_err(stdout_error)?;

@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auto_recovery::audit::Durability;
 use auto_recovery::checkpoint::ProtectGlob;
 use auto_recovery::detect::{Rule, Rules, Sign, Text};
 use auto_recovery::fixer::Presets;
@@ -20,7 +19,7 @@ use crate::context::Context;
 use crate::identity;
 use crate::settings::{
     FixerSetting, FixerText, OnLeftover, Origin, PROJECT_FILE, Policy, Project, RecipeAction,
-    RecipeChange, RecipeSetting, RuleSetting, RunRequest, RunSettings, SealWhen, Setting, Settings,
+    RecipeChange, RecipeSetting, RuleSetting, RunRequest, RunSettings, Setting, Settings,
     StrategyCommand,
 };
 
@@ -64,7 +63,7 @@ pub(crate) fn library_request(
                 || context.printer.json
                 || !request.reports.is_empty(),
             on_audit_failure: run.on_audit_failure.value,
-            seal: seal_when(&run, settings),
+            seal: settings.seal_when(),
         },
         masking: masking(context),
         tries: library::Tries {
@@ -103,14 +102,6 @@ fn masking(context: &Context) -> library::Masking {
         redactor: Some(context.redactor.clone()),
         real_for_fixers: context.settings.redact.fixers() == FixerText::Real,
         encryption: context.encryption.clone(),
-    }
-}
-
-/// Where a crash of the machine may take what is on record, nothing is under seal before the end.
-fn seal_when(run: &RunSettings, settings: &Settings) -> SealWhen {
-    match (run.seal_when.value, settings.durability.value) {
-        (SealWhen::Attempts, Durability::Flush) => SealWhen::Sessions,
-        (when, _) => when,
     }
 }
 

@@ -18,5 +18,5 @@ pub use self::encryption::Encryption;
 pub use self::keys::{KeyFile, KeyStamp, KeyStore};
 pub use self::opened::OpenedStore;
 pub use self::opener::{Opener, Unlocked, Unopened};
-pub(super) use self::private::{close_entry, close_record};
+pub(super) use self::private::{close_entry, close_record, entry_kid, is_closed_record};
 pub use self::taking_over::take_over_keys;

@@ -41,7 +41,7 @@ pub(in crate::audit) fn close_entry(
 }
 
 /// The name of the key that closed the box of `entry`; `None` if it has none.
-pub(super) fn entry_kid(entry: &RecoveryAuditEntry) -> Option<&str> {
+pub(in crate::audit) fn entry_kid(entry: &RecoveryAuditEntry) -> Option<&str> {
     let is_closed = entry.recovery_message == ELSEWHERE && entry.changes_made == [ELSEWHERE];
     boxes::kid(&entry.error_message).filter(|_| is_closed)
 }
@@ -171,6 +171,11 @@ fn taken(all: &mut Map<String, Value>, fields: &[&str]) -> Map<String, Value> {
 fn event_of(record: &Map<String, Value>) -> &str {
     let event = record.get("event").and_then(Value::as_str);
     event.unwrap_or_default()
+}
+
+/// Whether `raw` is the text of a journal record that has a box.
+pub(in crate::audit) fn is_closed_record(raw: &[u8]) -> bool {
+    ClosedRecord::read(raw).is_some()
 }
 
 /// A journal record that has a box, as it was read.

@@ -21,16 +21,20 @@
 
 mod keys;
 mod proof;
+mod record;
 mod request;
 mod sealer;
 mod store;
 mod told;
 mod verify;
+mod when;
 
 pub use self::keys::{Keys, SeenChain};
 pub use self::proof::receipt;
+pub use self::record::RecordSeals;
 pub use self::request::{ChainReport, Outside, Requirements, VerifyRequest, Voucher};
 pub use self::sealer::{NewChain, Sealed, Sealer, WhatToSeal};
 pub use self::store::{LeafLog, Log, SealStore, SealsWanted};
-pub use self::told::newest_seal;
+pub use self::told::{kept_seals, newest_seal};
 pub use self::verify::{Verification, verify};
+pub use self::when::SealWhen;

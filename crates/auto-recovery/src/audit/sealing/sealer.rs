@@ -15,6 +15,10 @@ use crate::host::{Host, timestamp};
 use crate::integrity::{Range, Seal, chain_of};
 use crate::mutex::lock;
 
+/// Trails that are remembered as far as they were hashed, at some 500 bytes each. When there are
+/// more, they are forgotten, and read from their beginning once they grow.
+const TRAILS_REMEMBERED_MAX: usize = 10_000;
+
 /// How often a turn is taken again because the store's first seal was just made.
 const TURNS_MAX: u32 = 3;
 
@@ -354,9 +358,15 @@ impl Sealer {
         memory: &mut Memory,
     ) -> Result<()> {
         match what {
-            WhatToSeal::Sessions(sessions) => sessions
-                .iter()
-                .try_for_each(|session| record_head(store, session, memory)),
+            WhatToSeal::Sessions(sessions) => {
+                for session in sessions {
+                    if memory.trails.len() >= TRAILS_REMEMBERED_MAX {
+                        memory.trails.clear();
+                    }
+                    record_head(store, session, memory)?;
+                }
+                Ok(())
+            }
             WhatToSeal::All => {
                 let told = read_told(store)?;
                 for session in store.trails()? {

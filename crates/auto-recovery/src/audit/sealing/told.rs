@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditStore;
 use crate::audit::sealing::{SealStore, SealsWanted};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::integrity::{Hash, Seal, SealRefused, decode_hash};
 
 /// The newest format of a line of the seals.
@@ -101,6 +101,27 @@ pub(super) fn last_seal(
         Some(newest) => Ok(Some(newest)),
         None => SealLines::read(store, SealsWanted::All)?.last_that(&is_it),
     }
+}
+
+/// Every seal of `store` with its line, in order.
+///
+/// # Errors
+/// [`ErrorKind::Damaged`] if a line of the seals is none; otherwise if they cannot be read.
+pub fn kept_seals(store: &dyn SealStore) -> Result<Vec<(Seal, String)>> {
+    let (mut seals, place) = (Vec::new(), store.seals_place());
+    store.read_seals(SealsWanted::All, &mut |line| {
+        let text = std::str::from_utf8(line).ok().map(str::to_owned);
+        match SealLine::read(line, &place)?.ok().zip(text) {
+            Some(((_, seal), text)) => seals.push((seal, text)),
+            None => {
+                let line = seals.len() + 1;
+                let text = format!("line {line} of {place} is no seal");
+                return Err(Error::new(ErrorKind::Damaged, text).with_hint(Hint::Verify));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(seals)
 }
 
 /// The newest seal of `store`, and its note; `None` if it has none.

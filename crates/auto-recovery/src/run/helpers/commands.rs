@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::sealing::SealWhen;
 use crate::error::{ErrorKind, Result};
 use crate::failure::Failure;
 use crate::process::{Completion, Remains};
@@ -10,7 +11,7 @@ use crate::run::event::Role;
 use crate::run::helpers::agent_refusal::AgentRefusal;
 use crate::run::helpers::consent::Consented;
 use crate::run::helpers::told::{Files, Told};
-use crate::run::request::{SealWhen, StrategyCommand};
+use crate::run::request::StrategyCommand;
 use crate::run::runner::{Runner, code_of, is_not_ended, signal_of};
 use crate::run::under_way::{Failed, LastFailed};
 use crate::strategy::{

@@ -4,15 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::{Place, entry};
 use crate::audit::sealing::{
-    Keys, Requirements, Sealed, Sealer, Verification, VerifyRequest, WhatToSeal, receipt, verify,
+    Keys, RecordSeals, Requirements, SealWhen, Sealed, Sealer, Verification, VerifyRequest,
+    WhatToSeal, receipt, verify,
 };
 use crate::audit::{AuditStore, JournalEvent, Pruning, Removal, SessionStarted, StoredEntry};
 use crate::host::SystemHost;
 use crate::integrity::{FindingKind, Seal, Verdict};
-use crate::testing::quick_dir;
+use crate::testing::{ScriptedHost, quick_dir};
 
 /// Writers that write at once, and how often each does something.
 const WRITERS: u64 = 4;
@@ -119,6 +121,48 @@ pub(super) fn proved(place: &dyn Place) {
     assert_eq!(receipt.check().unwrap().chain, last.chain);
     let again = sealer(&store, state.path()).seal(WhatToSeal::All).unwrap();
     assert_eq!(again, Sealed::Already(last));
+}
+
+pub(super) fn recorded(place: &dyn Place) {
+    let state = quick_dir();
+    let store = place.open();
+    let host = Arc::new(ScriptedHost::new());
+    let sealed = (state.path(), SealWhen::Attempts);
+    let seals = RecordSeals::new(store.clone(), sealed, host.clone());
+    if store.seals().unwrap().is_none() {
+        seals.appended(["a"]).unwrap();
+        assert_eq!(seals.close().unwrap(), None);
+        return;
+    }
+    let append = |session: &str, numbers: std::ops::Range<u64>| {
+        let names = numbers.clone().map(|_| session);
+        begin(&*store, session, numbers.clone());
+        seals.appended(names).unwrap();
+    };
+    append("a", 1..4);
+    assert_eq!(verified(&*store, state.path()).entries_since, 3);
+    host.advance(Duration::from_secs(60));
+    append("b", 1..3);
+    let found = verified(&*store, state.path());
+    assert_eq!(
+        (found.verdict, found.entries_since, found.records_since),
+        (Verdict::Proved, 0, 0),
+        "{found:?}"
+    );
+    // Whoever has another store of it seals too.
+    let other = RecordSeals::new(place.open(), sealed, host.clone());
+    append("a", 4..5);
+    other.appended(["b"]).unwrap();
+    begin(&*store, "b", 3..4);
+    let made = other.close().unwrap();
+    assert_eq!(made.map(|seal| seal.number), Some(1));
+    assert_eq!(seals.close().unwrap().map(|seal| seal.number), Some(2));
+    assert_eq!(
+        (seals.close().unwrap(), other.close().unwrap()),
+        (None, None)
+    );
+    let found = verified(&*place.open(), state.path());
+    assert_eq!((found.verdict, found.entries_since), (Verdict::Proved, 0));
 }
 
 pub(super) fn removed(place: &dyn Place) {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use auto_recovery::audit::encrypting::{Encryption, OpenedStore, Opener, Unlocked, Unopened};
 use auto_recovery::audit::{
-    AuditStore, ENTRY_BYTES_MAX, JournalEvent, NewEntry, Recorder, SessionFinished, SessionStarted,
+    AuditStore, ENTRY_BYTES_MAX, JournalEvent, JournalLine, JournalRecord, NewEntry, Recorder,
+    SessionFinished, SessionStarted,
 };
 use auto_recovery::encryption::age::{self, AgeRefused};
 use auto_recovery::encryption::{Identity, Recipient};
@@ -14,6 +15,7 @@ use auto_recovery::host::{Host, SystemHost};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::redaction::Redactor;
 use auto_recovery::testing::Random;
+use auto_recovery::transfer::copy_encrypting;
 use auto_recovery::{Error, ErrorKind, RecoveryAuditEntry, Result};
 use tempfile::TempDir;
 
@@ -372,4 +374,55 @@ fn clearing_a_session_destroys_its_keys_and_says_how_many() {
         })
         .unwrap();
     assert_eq!(said, [Some(3)]);
+}
+
+/// The records of `store`, as they are read.
+fn records(store: &dyn AuditStore) -> Vec<JournalRecord> {
+    let mut records = Vec::new();
+    let mut keep = |record: JournalRecord| {
+        records.push(record);
+        Ok(())
+    };
+    assert_eq!(store.read_journal(None, &mut keep).unwrap(), []);
+    records
+}
+
+#[test]
+fn what_was_plain_is_closed_in_a_copy_that_is_made_anew_and_a_box_stays_as_it_is() {
+    let machine = Machine::new();
+    let in_dir = |name: &str, recorder: Arc<Recorder>| {
+        let dir = machine.dir.path().join(name);
+        JsonlStore::open(&dir, JsonlOptions::default(), recorder).unwrap()
+    };
+    let host: Arc<dyn Host> = Arc::new(SystemHost::new());
+    let off = || Arc::new(Redactor::off());
+    let plain = in_dir("plain", Recorder::with_redactor(host.clone(), off()));
+    begin(&plain, "s");
+    for number in 1..4 {
+        append(&plain, entry("s", number)).unwrap();
+    }
+    let (entries, at) = (read(&plain, "s").unwrap(), records(&plain));
+    let later = format!(
+        r#"{{"v":1,"at":"2026-01-02T03:04:05.000Z","session_id":"s","event":"blessed","by":"{SECRET}"}}"#
+    );
+    let later = JournalLine::taken_over(later.as_bytes()).unwrap();
+    plain.importer().unwrap().records(&[later]).unwrap();
+    let mut from: Arc<dyn AuditStore> = Arc::new(plain);
+    for (name, reader, unknown) in [("closed", 1, 1), ("again", 2, 0)] {
+        let to = vec![identity(reader).recipient()];
+        let encryption = Encryption::new(host.clone(), to, None).unwrap();
+        let recorder = Recorder::encrypting(host.clone(), off(), encryption);
+        let copy: Arc<dyn AuditStore> = Arc::new(in_dir(name, recorder.clone()));
+        let report = copy_encrypting(&recorder, &*from, &*copy, &mut |_| {}).unwrap();
+        assert_eq!((report.entries.added, report.unknown_records), (3, unknown));
+        assert_eq!((report.damage, report.different), (vec![], vec![]));
+        assert!(!texts_below(&machine.dir.path().join(name)).contains(SECRET));
+        // The key of a box comes along as it is.
+        let opened = OpenedStore::new(copy.clone(), Arc::new(opener(&identity(1))));
+        assert_eq!(read(&opened, "s").unwrap(), entries, "{name}");
+        assert_eq!(records(&opened), at, "{name}");
+        let refused = copy_encrypting(&recorder, &*from, &*copy, &mut |_| {}).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Refused);
+        from = copy;
+    }
 }

@@ -12,7 +12,7 @@ use auto_recovery::audit::sealing::{
 };
 use auto_recovery::audit::{AuditStore, JournalEvent, SessionStarted};
 use auto_recovery::host::SystemHost;
-use auto_recovery::integrity::Seal;
+use auto_recovery::integrity::{Seal, Verdict};
 use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
 use auto_recovery::testing::{FaultyIo, ScriptedHost, quick_dir};
 use tempfile::TempDir;
@@ -79,6 +79,21 @@ impl World {
     pub(super) fn verify_with(&self, request: VerifyRequest) -> Verification {
         let keys = Some(Keys::in_state(&self.state()));
         verify(&*self.store(), &VerifyRequest { keys, ..request }).unwrap()
+    }
+
+    /// Asserts that nothing is found after what went wrong, and that who writes `number` next and
+    /// seals goes on from there.
+    pub(super) fn goes_on(&self, number: u64, what: &str) {
+        let found = self.verify();
+        assert_ne!(found.verdict, Verdict::Changed, "{what}: {found:?}");
+        self.entries("a", number, 1);
+        self.seal();
+        let found = self.verify();
+        assert_eq!(
+            (found.verdict, found.entries_since),
+            (Verdict::Proved, 0),
+            "{what}"
+        );
     }
 
     /// Everything on the disk.

@@ -78,7 +78,7 @@ pub(super) const MODULES: Table<'_> = &[
     ("report", &["error", "escape", "failure", "entry", "statistics", "host", "audit", "export", "wording"]),
     ("retention", &["error", "statistics", "files", "audit", "export", "wording"]),
     ("transfer", &["error", "entry", "files", "platform", "redaction", "audit", "jsonl"]),
-    ("logger", &["error", "mutex", "attempt", "entry", "statistics", "host", "audit", "jsonl", "export", "report", "wording"]),
+    ("logger", &["error", "mutex", "attempt", "entry", "statistics", "integrity", "host", "audit", "jsonl", "export", "report", "wording"]),
     // What drives it all.
     ("manager", &["error", "mutex", "failure", "attempt", "entry", "strategy", "classify", "plan", "tier", "statistics", "exit", "host", "audit", "export", "logger", "wording"]),
     ("run", &["error", "escape", "mutex", "failure", "attempt", "strategy", "detect", "plan", "learn", "command_line", "recipe", "tier", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "platform", "redaction", "integrity", "encryption", "workspace", "checkpoint", "audit", "report", "logger", "manager", "wording"]),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::sealing::keys::Sector;
+use crate::audit::sealing::keys::{Sector, SeenChain};
 use crate::audit::sealing::request::{ChainReport, Outside, VerifyRequest, Voucher};
 use crate::audit::sealing::told::SealLine;
 use crate::audit::sealing::{SealStore, SealsWanted};
@@ -246,6 +246,9 @@ fn remembered(
             )
             .because(detail)
         };
+        if goes_on_elsewhere(&seen, &origin, url) {
+            continue;
+        }
         match keys.read(&origin) {
             Ok(Some(sector)) => {
                 at_hand.push((sector.chain.clone(), sector.seal));
@@ -263,6 +266,15 @@ fn remembered(
         }
     }
     Ok(at_hand)
+}
+
+/// Whether the store at `url` is a copy that goes on in a chain of its own, and `origin` that of
+/// the store that it was copied from: the key at hand moves on with the seals that are made there.
+fn goes_on_elsewhere(seen: &[SeenChain], origin: &str, url: &str) -> bool {
+    let of_origin = || seen.iter().filter(|seen| seen.origin == origin);
+    let is_here = of_origin().any(|seen| seen.store == url);
+    let has_own = seen.iter().any(|seen| seen.store == url);
+    !is_here && has_own && of_origin().next().is_some()
 }
 
 /// Notes which chains somebody wrote down or kept seals of.
