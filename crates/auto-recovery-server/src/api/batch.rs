@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use auto_recovery::audit::{AuditStore, Importer, JournalEvent, JournalLine, NewEntry};
+use auto_recovery::audit::{AuditStore, Importer, JournalEvent, JournalLine, NewEntry, session_id};
 use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::{Error, ErrorKind, Result};
 use axum::body::Body;
@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::body_lines::record_lines;
-use super::ingest::{Stored, check_session_id};
+use super::ingest::Stored;
 use crate::app::App;
 use crate::http::Problem;
 
@@ -88,7 +88,7 @@ fn parse(line: &[u8]) -> Result<Item, String> {
         (Some(entry), None) => {
             let entry =
                 RecoveryAuditEntry::from_json(entry.get()).map_err(|error| error.chain())?;
-            check_session_id(&entry.session_id)?;
+            session_id::encode(&entry.session_id).map_err(|error| error.chain())?;
             let new = NewEntry {
                 entry,
                 number_by_store: line.number_by_store,
@@ -99,7 +99,7 @@ fn parse(line: &[u8]) -> Result<Item, String> {
             let record = JournalLine::taken_over(record.get().as_bytes());
             let record = record.map_err(|error| error.chain())?;
             if let Some(id) = &record.record().session_id {
-                check_session_id(id)?;
+                session_id::encode(id).map_err(|error| error.chain())?;
             }
             check_event(&record.record().event, &record.event())?;
             Ok(Item::Record(Box::new(record)))

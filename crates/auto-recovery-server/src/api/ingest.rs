@@ -109,8 +109,9 @@ fn parse(line: &[u8], new_session: &str) -> Line {
     })
 }
 
-/// That `id` can be one, and part of an address.
-pub(super) fn check_session_id(id: &str) -> Result<(), String> {
+/// That `id` can be one, and part of an address. A store of another machine is not asked for the
+/// latter: what it recorded is to stay.
+fn check_session_id(id: &str) -> Result<(), String> {
     session_id::encode(id).map_err(|error| error.chain())?;
     if matches!(id, "." | "..") {
         let why = "cannot be part of an address: browsers and proxies take it for a place";
