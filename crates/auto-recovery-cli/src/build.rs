@@ -35,11 +35,16 @@ pub(crate) const VERSION: &str = concat!(
     sqlite!()
 );
 
+/// The commands that the feature `serve` brings.
+#[cfg(any(test, not(feature = "serve")))]
+pub(crate) const OF_SERVER: [&str; 3] = ["serve", "alerts", "heartbeat"];
+
 /// Says that this build has no `what`, which `feature` brings, and the way out.
 #[cfg(not(all(
     feature = "parquet",
     feature = "postgres",
     feature = "remote",
+    feature = "serve",
     feature = "sqlite"
 )))]
 pub(crate) fn lacks(what: &str, feature: &str) -> String {

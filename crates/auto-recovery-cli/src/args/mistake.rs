@@ -262,6 +262,10 @@ fn unknown_command(
     search_path: Option<&OsStr>,
 ) -> Option<String> {
     let word = text(error, ContextKind::InvalidSubcommand)?;
+    #[cfg(not(feature = "serve"))]
+    if crate::build::OF_SERVER.contains(&word) {
+        return Some(crate::build::lacks("server", "serve"));
+    }
     let path = commands_of(args);
     if let Some(command) = found(&path).filter(|command| command.has_subcommands())
         && !path.is_empty()
@@ -571,4 +575,19 @@ fn with_short_words(text: String, args: &[OsString]) -> String {
     long.fold(text, |text, word| {
         text.replace(word, &cut(word, WORD_CHARS_MAX))
     })
+}
+
+#[cfg(all(test, not(feature = "serve")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_this_build_lacks_is_named_as_that() {
+        for command in crate::build::OF_SERVER {
+            let args = ["recover", command, "--help"].map(OsString::from);
+            let error = Cli::read(&args).unwrap_err();
+            let says = in_words(&error, &args, None);
+            assert!(says.contains("this build has no server"), "{says}");
+        }
+    }
 }

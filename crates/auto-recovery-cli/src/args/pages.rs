@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 
 use crate::args::Cli;
+use crate::build::OF_SERVER;
 
 /// Every page below `dir`, and what stands beside.
 fn pages(dir: &Path, found: &mut Vec<PathBuf>) {
@@ -81,7 +82,7 @@ fn every_command_of_the_pages_can_be_typed() {
                 continue;
             }
             // A build without the server has no command of it.
-            let of_server = ["serve", "alerts", "heartbeat"].map(OsString::from);
+            let of_server = OF_SERVER.map(OsString::from);
             if !cfg!(feature = "serve") && of_server.contains(&words[1]) {
                 continue;
             }
