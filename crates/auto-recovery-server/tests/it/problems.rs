@@ -51,7 +51,7 @@ fn no_part_of_a_path_is_answered_otherwise() {
 
 #[test]
 fn a_session_that_no_address_can_name_is_refused_unless_a_store_has_it() {
-    let (machine, server) = start();
+    let (_machine, server) = start();
     for id in [".", ".."] {
         let mut new = entry(id, 1).entry;
         new.timestamp = "2026-01-02T03:04:05.000Z".to_owned();
