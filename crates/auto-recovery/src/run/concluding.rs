@@ -193,9 +193,18 @@ fn why_failed(
     if recovery.out_of_time.is_some() {
         return Some(CROSSED.to_owned());
     }
-    if recovery.end != RecoveryEnd::Escalated {
-        return None;
+    match recovery.end {
+        RecoveryEnd::Escalated => why_exchanged(run, (end, category), exit),
+        _ => None,
     }
+}
+
+/// Says that the user wants another code than `exit` for a run that ended so.
+pub(super) fn why_exchanged(
+    run: &Run,
+    (end, category): (RunEnd, Category),
+    exit: RunExit,
+) -> Option<String> {
     let request = &run.runner.request;
     let mapped = mapped(&request.exits.exit_map, (end, category), exit)?;
     if mapped == exit {

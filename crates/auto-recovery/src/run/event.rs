@@ -54,7 +54,7 @@ pub enum RunEvent<'a> {
         /// What it left and the way back, in words.
         what: &'a str,
     },
-    /// Something that was done beside the recovery.
+    /// Something that was done beside the recovery, or that explains its end.
     Note {
         /// In words.
         what: &'a str,

@@ -19,7 +19,7 @@ use crate::manager::{
 };
 use crate::mutex;
 use crate::run::advice::{Advice, Wish};
-use crate::run::concluding::{Ending, conclude};
+use crate::run::concluding::{Ending, conclude, why_exchanged};
 use crate::run::event::{RunEvent, RunObserver};
 use crate::run::helpers::commands::Rerun;
 use crate::run::helpers::escalation::{ApprovalCommand, escalate};
@@ -451,6 +451,9 @@ pub(super) fn explain_or_fail(run: &Run, failed: Failed, error: Error) -> Result
     }
     let why = run.runner.request.chain(&error).replacen(UNTRIED, "", 1);
     run.observe(&RunEvent::NoState { why: &why });
+    if let Some(what) = why_exchanged(run, (failed.end(), failed.category), failed.exit) {
+        run.observe(&RunEvent::Note { what: &what });
+    }
     Ok(run.untried(failed, &format!("nothing was tried: {why}")))
 }
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use auto_recovery::RecoveryStrategyType;
 use auto_recovery::audit::{JournalEvent, SessionOutcome};
 use auto_recovery::run::{Mode, Policy, RunEnd, RunExit, StrategyCommand};
+use auto_recovery::{Category, RecoveryStrategyType};
 
 use super::Project;
 use super::support::{fixing, listing};
@@ -214,6 +214,14 @@ fn a_record_that_cannot_be_written_stops_before_anything_is_tried() {
     let told = seen.events.iter().any(|event| event.starts_with("NoState"));
     assert!(told, "{:?}", seen.events);
     assert_eq!(project.read("value"), "broken");
+    // Another code that is wanted instead is told.
+    let mut exchanging = request.clone();
+    exchanging.exits.exit_map.insert(Category::Unknown, 75);
+    let (outcome, seen) = project.run(exchanging);
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(75));
+    let mut notes = seen.events.iter().filter(|event| event.starts_with("Note"));
+    let told = notes.any(|event| event.contains("exits 75 instead of 1"));
+    assert!(told, "{:?}", seen.events);
     // With it, a store that is none is a fault.
     let mut request = request;
     request.state.dir = project.root().join("../elsewhere");
