@@ -81,6 +81,7 @@ impl AuditLog {
             .map_err(|error| exception(py, &error))?;
         let store = encryption::opened(Arc::new(store), identity);
         let when: SealWhen = seal.parse().map_err(|error| exception(py, &error))?;
+        let when = when.with(durability);
         let logger = RecoveryAuditLogger::new(store, host, Some(directory)).for_caller(caller);
         let logger = match state_dir {
             Some(state_dir) => logger.sealing(&state_dir, when),

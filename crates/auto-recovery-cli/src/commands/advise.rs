@@ -82,7 +82,9 @@ pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
         LearnMode::Off => as_if_off(*advice),
         LearnMode::Advise | LearnMode::On => *advice,
     };
-    let key = masked_key(context, &found);
+    let (failure, category) = &found;
+    let mask = |text: &str| context.redactor.redact_text(text).into_owned();
+    let key = FailureKey::masked(*category, failure, &mask);
     let back = days_until_back(&advice, &key, &evidence, &advising(context));
     if context.printer.json {
         context.printer.json(&document(&advice, &back))?;
@@ -132,14 +134,6 @@ pub(super) fn plan_against(
     };
     let policy = (request.tries.policy)(*category, failure);
     request.plan_by(&situation, &policy, Duration::ZERO, &planner)
-}
-
-/// The failure as planners know it again: its texts as records have them.
-fn masked_key(context: &Context, (failure, category): &(Failure, Category)) -> FailureKey {
-    let mut failure = failure.clone();
-    let masked = context.redactor.redact_text(&failure.message).into_owned();
-    failure.message = masked;
-    FailureKey::of(*category, &failure)
 }
 
 /// The settings, whatever the mode: who asks wants advice.
@@ -256,7 +250,8 @@ fn again(
     );
     let differs = differences(record, &advice);
     if context.printer.json {
-        let both = json!({"agrees": differs.is_empty(), "differs": differs, "again": document(&advice, &BTreeMap::new())});
+        let advice = document(&advice, &BTreeMap::new());
+        let both = json!({"agrees": differs.is_empty(), "differs": differs, "again": advice});
         context.printer.json(&both)?;
     } else if differs.is_empty() {
         context.printer.line("counted again: the same advice", 0)?;

@@ -275,12 +275,7 @@ impl<'a> Outputs<'a> {
         if first != number && note.is_empty() {
             return format!("  diff: the same as that of attempt {first}\n");
         }
-        indented(
-            &format!("diff{note}"),
-            &diff.bytes,
-            Keep::Diff,
-            self.columns,
-        )
+        indented(&format!("diff{note}"), &diff.bytes, Keep::Diff, self.room())
     }
 
     /// The end of the output kept at `path`, of the attempt `number` or of the first failure, if
@@ -294,12 +289,7 @@ impl<'a> Outputs<'a> {
         let bytes = match self.kept.end(&own, OUTPUT_BYTES_READ) {
             Ok(None) => return format!("  {named} (encrypted)\n"),
             Ok(Some(bytes)) if bytes.is_empty() => return "  output: none\n".to_owned(),
-            Ok(Some(bytes)) => {
-                let columns = self
-                    .columns
-                    .map(|columns| usize::from(columns).saturating_sub(GUTTER));
-                without_codes(&bytes, columns)
-            }
+            Ok(Some(bytes)) => without_codes(&bytes, self.room()),
             Err(error) => return format!("  {named} (cannot be read: {error})\n"),
         };
         let said = what_it_said(&bytes);
@@ -315,7 +305,13 @@ impl<'a> Outputs<'a> {
             session_argument(self.kept.session())
         );
         let keep = Keep::Last(OUTPUT_LINES_SHOWN, &all);
-        indented("output", &bytes, keep, self.columns)
+        indented("output", &bytes, keep, self.room())
+    }
+
+    /// How wide a line behind its bar may be.
+    fn room(&self) -> Option<usize> {
+        let columns = self.columns?;
+        Some(usize::from(columns).saturating_sub(GUTTER))
     }
 }
 
@@ -376,8 +372,8 @@ enum Keep<'a> {
     Last(usize, &'a str),
 }
 
-/// The text `bytes` behind a bar, in lines no wider than a terminal of `columns`.
-fn indented(head: &str, bytes: &[u8], keep: Keep<'_>, columns: Option<u16>) -> String {
+/// The text `bytes` behind a bar, in lines of at most `room` columns.
+fn indented(head: &str, bytes: &[u8], keep: Keep<'_>, room: Option<usize>) -> String {
     let escaped = escape_bytes(bytes, Escapes::Text);
     let lines: Vec<&str> = escaped.lines().collect();
     let (shown, note) = match keep {
@@ -396,7 +392,6 @@ fn indented(head: &str, bytes: &[u8], keep: Keep<'_>, columns: Option<u16>) -> S
             Keep::Diff => diff_tone(line),
             Keep::Last(..) => Tone::Plain,
         };
-        let room = columns.map(|columns| usize::from(columns).saturating_sub(GUTTER));
         for part in room.map_or(vec![line], |room| chunks(line, room)) {
             let (bar, part) = (Tone::Aside.on_stdout("│"), tone.on_stdout(part));
             text.push_str(&format!("  {bar} {part}\n"));

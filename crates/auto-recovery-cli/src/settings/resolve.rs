@@ -153,13 +153,9 @@ impl Settings {
 }
 
 impl Settings {
-    /// When the record is sealed. Where a crash of the machine may take what is on record, nothing
-    /// is under seal before the end.
+    /// When the record is sealed.
     pub(crate) fn seal_when(&self) -> SealWhen {
-        match (self.run.seal_when.value, self.durability.value) {
-            (SealWhen::Attempts, Durability::Flush) => SealWhen::Sessions,
-            (when, _) => when,
-        }
+        self.run.seal_when.value.with(self.durability.value)
     }
 
     /// The store that an argument of the command line names.

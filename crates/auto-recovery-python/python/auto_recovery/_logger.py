@@ -243,14 +243,9 @@ class RecoveryAuditLogger:
             self._encrypt,
             self._identity,
             _login_dir(),
-            self._when(),
+            self._seal,
             state_directory(),
         )
-
-    def _when(self) -> str:
-        """When to seal. What a crash may take is under no seal before the end."""
-        is_flushed = self._place.durability == "flush"
-        return "sessions" if self._seal == "attempts" and is_flushed else self._seal
 
     def _seal_rest(self) -> None:
         """Seals what was recorded and is under no seal yet. That it cannot be is logged."""

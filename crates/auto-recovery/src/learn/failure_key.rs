@@ -27,6 +27,13 @@ impl FailureKey {
         }
     }
 
+    /// The key of `failure`, whose message `mask` makes what records have.
+    pub fn masked(category: Category, failure: &Failure, mask: &dyn Fn(&str) -> String) -> Self {
+        let mut failure = failure.clone();
+        failure.message = mask(&failure.message);
+        Self::of(category, &failure)
+    }
+
     pub(super) fn key(&self, salt: Salt) -> Key {
         salt.key(&["failure", &self.kind, &self.file])
     }

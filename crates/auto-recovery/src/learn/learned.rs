@@ -72,9 +72,7 @@ impl Planner for Learned {
         else {
             return plan;
         };
-        let mut failure = failure.clone();
-        failure.message = (self.mask)(&failure.message);
-        let key = FailureKey::of(case.category, &failure);
+        let key = FailureKey::masked(case.category, failure, &*self.mask);
         let units = units_of(&plan, candidates, &*self.mask);
         let mut advice = match &self.evidence {
             Ok(evidence) => advise(&units, &key, evidence, &self.settings),

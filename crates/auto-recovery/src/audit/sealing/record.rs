@@ -97,7 +97,7 @@ impl RecordSeals {
         if self.when != SealWhen::Attempts || !is_time {
             return Ok(());
         }
-        let taken = std::mem::take(&mut *due);
+        let taken = due.take();
         drop(due);
         let sealed = self.seal_due(taken).map(drop);
         let took = self.host.monotonic().saturating_sub(now);
@@ -144,7 +144,6 @@ impl RecordSeals {
         if self.when == SealWhen::Off || !is_sealed() {
             return remove();
         }
-        self.recorded(session_id);
         // Whatever cannot be sealed now is due as before.
         drop(self.seal_session(session_id));
         let removed = remove()?;
@@ -159,7 +158,7 @@ impl RecordSeals {
     /// As [`Sealer::seal`]: what is on record stays, and the next call tries again.
     pub fn close(&self) -> Result<Option<Seal>> {
         for _ in 0..TRIES_MAX {
-            let taken = std::mem::take(&mut *lock(&self.due));
+            let taken = lock(&self.due).take();
             if taken.is_empty() {
                 return Ok(None);
             }
@@ -182,7 +181,7 @@ impl RecordSeals {
             ..Due::default()
         };
         if due.is_empty() {
-            *due = Due::default();
+            due.take();
         }
         drop(due);
         Ok(self.seal_due(taken)?.seal().cloned())
@@ -211,6 +210,16 @@ impl RecordSeals {
 }
 
 impl Due {
+    /// All that is due, which then is not any more. How soon the next seal may come stays.
+    fn take(&mut self) -> Self {
+        let not_before = self.not_before;
+        let rest = Self {
+            not_before,
+            ..Self::default()
+        };
+        std::mem::replace(self, rest)
+    }
+
     fn add(&mut self, session_id: &str) {
         if self.are_all || self.sessions.contains(session_id) {
             return;

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use crate::audit::Durability;
 use crate::error::{Error, ErrorKind, Result};
 
 /// When what is on record is sealed. A seal costs a few syncs; a command that passes makes none.
@@ -19,6 +20,16 @@ pub enum SealWhen {
 }
 
 impl SealWhen {
+    /// The same where appends are acknowledged as `durability` says. What a crash of the machine may
+    /// take is under no seal before the end.
+    #[must_use]
+    pub fn with(self, durability: Durability) -> Self {
+        match (self, durability) {
+            (Self::Attempts, Durability::Flush) => Self::Sessions,
+            (when, _) => when,
+        }
+    }
+
     /// The name used in configuration.
     pub fn as_str(self) -> &'static str {
         match self {
