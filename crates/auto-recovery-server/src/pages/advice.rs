@@ -171,37 +171,34 @@ fn steps(one: &Told, advice: &Advice, name: &str) -> Markup {
     rows.sort_by_key(|row| place(&advice.order, &row.step).unwrap_or(usize::MAX));
     let label = format!("Steps against {name}");
     html! {
-        div class="wide" role="group" tabindex="0" aria-label=(label) {
-            table {
-                caption { (label) }
-                thead {
-                    tr {
-                        th scope="col" { "Step" }
-                        th scope="col" class="number" { "Cured here" }
-                        th scope="col" class="number" { "Elsewhere" }
-                        th scope="col" class="number" { "Chance" }
-                        th scope="col" class="number" { "90 %" }
-                        th scope="col" class="number" { "Takes" }
-                        th scope="col" class="number" { "Shipped" }
-                        th scope="col" class="number" { "Advised" }
-                    }
+        (pieces::wide("wide", &label, &html! {
+            thead {
+                tr {
+                    th scope="col" { "Step" }
+                    th scope="col" class="number" { "Cured here" }
+                    th scope="col" class="number" { "Elsewhere" }
+                    th scope="col" class="number" { "Chance" }
+                    th scope="col" class="number" { "90 %" }
+                    th scope="col" class="number" { "Takes" }
+                    th scope="col" class="number" { "Shipped" }
+                    th scope="col" class="number" { "Advised" }
                 }
-                tbody {
-                    @for row in rows {
-                        tr {
-                            th scope="row" class="failure" { (step(one, &row.step)) }
-                            td class="number" { (counts_in_words(row.here)) }
-                            td class="number" { (counts_in_words(row.others)) }
-                            td class="number" { (format!("{:.0} %", row.chance * 100.0)) }
-                            td class="number" { (format!("{:.0}–{:.0}", row.low * 100.0, row.high * 100.0)) }
-                            td class="number" { (time_in_words(row.seconds)) }
-                            td class="number" { (number(place(&advice.shipped, &row.step), "–")) }
-                            td class="number" { (number(place(&advice.order, &row.step), "left out")) }
-                        }
+            }
+            tbody {
+                @for row in rows {
+                    tr {
+                        th scope="row" class="failure" { (step(one, &row.step)) }
+                        td class="number" { (counts_in_words(row.here)) }
+                        td class="number" { (counts_in_words(row.others)) }
+                        td class="number" { (format!("{:.0} %", row.chance * 100.0)) }
+                        td class="number" { (format!("{:.0}–{:.0}", row.low * 100.0, row.high * 100.0)) }
+                        td class="number" { (time_in_words(row.seconds)) }
+                        td class="number" { (number(place(&advice.shipped, &row.step), "–")) }
+                        td class="number" { (number(place(&advice.order, &row.step), "left out")) }
                     }
                 }
             }
-        }
+        }))
     }
 }
 

@@ -68,8 +68,7 @@ fn strip(number: usize, name: &str, spans: &[Span], now: SystemTime) -> Markup {
             (PreEscaped(time_line(&chart, &drawn, STRIP.as_secs_f64())))
             details {
                 summary { "As a table" }
-                div class="wide" role="group" tabindex="0" aria-label=(title) { table {
-                    caption { (title) }
+                (pieces::wide("wide", &title, &html! {
                     thead { tr {
                         th scope="col" { "State" }
                         th scope="col" { "From" }
@@ -83,7 +82,7 @@ fn strip(number: usize, name: &str, spans: &[Span], now: SystemTime) -> Markup {
                             }
                         }
                     }
-                } }
+                }))
             }
         }
     }

@@ -69,31 +69,28 @@ pub(crate) async fn alerts(
 fn known(all: &[Acknowledged], may_change: bool) -> Markup {
     html! {
         @if !all.is_empty() {
-            div class="wide apart" role="group" tabindex="0" aria-label="Acknowledged" {
-                table {
-                    caption { "Acknowledged" }
-                    thead { tr {
-                        th scope="col" { "Incident" }
-                        th scope="col" { "What" }
-                        th scope="col" { "By" }
-                        th scope="col" { "When" }
-                        th scope="col" { "Why" }
-                        @if may_change { th scope="col" { "End" } }
-                    } }
-                    tbody {
-                        @for one in all {
-                            tr {
-                                th scope="row" { (one.incident) }
-                                td { (escape_text(&one.summary)) }
-                                td { (pieces::name(&one.by)) }
-                                td { (pieces::time(&one.at)) }
-                                td { (pieces::name(&one.reason)) }
-                                @if may_change { td { (alert_forms::end_acknowledgement_form(&one.incident)) } }
-                            }
+            (pieces::wide("wide apart", "Acknowledged", &html! {
+                thead { tr {
+                    th scope="col" { "Incident" }
+                    th scope="col" { "What" }
+                    th scope="col" { "By" }
+                    th scope="col" { "When" }
+                    th scope="col" { "Why" }
+                    @if may_change { th scope="col" { "End" } }
+                } }
+                tbody {
+                    @for one in all {
+                        tr {
+                            th scope="row" { (one.incident) }
+                            td { (escape_text(&one.summary)) }
+                            td { (pieces::name(&one.by)) }
+                            td { (pieces::time(&one.at)) }
+                            td { (pieces::name(&one.reason)) }
+                            @if may_change { td { (alert_forms::end_acknowledgement_form(&one.incident)) } }
                         }
                     }
                 }
-            }
+            }))
         }
     }
 }
@@ -102,29 +99,26 @@ fn known(all: &[Acknowledged], may_change: bool) -> Markup {
 fn words_of(said: &[Said]) -> Markup {
     html! {
         @if !said.is_empty() {
-            div class="wide apart" role="group" tabindex="0" aria-label="What people said, the newest first" {
-                table {
-                    caption { "What people said, the newest first" }
-                    thead { tr {
-                        th scope="col" { "When" }
-                        th scope="col" { "Who" }
-                        th scope="col" { "Did" }
-                        th scope="col" { "About" }
-                        th scope="col" { "Why" }
-                    } }
-                    tbody {
-                        @for one in said {
-                            tr {
-                                td { (pieces::time(&one.at)) }
-                                th scope="row" { (pieces::name(&one.by)) }
-                                td { (one.did.replace('_', " ")) }
-                                td { (escape_text(&one.about)) }
-                                td { (pieces::name(&one.reason)) }
-                            }
+            (pieces::wide("wide apart", "What people said, the newest first", &html! {
+                thead { tr {
+                    th scope="col" { "When" }
+                    th scope="col" { "Who" }
+                    th scope="col" { "Did" }
+                    th scope="col" { "About" }
+                    th scope="col" { "Why" }
+                } }
+                tbody {
+                    @for one in said {
+                        tr {
+                            td { (pieces::time(&one.at)) }
+                            th scope="row" { (pieces::name(&one.by)) }
+                            td { (one.did.replace('_', " ")) }
+                            td { (escape_text(&one.about)) }
+                            td { (pieces::name(&one.reason)) }
                         }
                     }
                 }
-            }
+            }))
         }
     }
 }
@@ -141,20 +135,17 @@ fn rules(
                 code { "[alert.NAME]" } " and " code { "[notify.NAME]" } "."
             }
         } @else {
-            div class="wide apart" role="group" tabindex="0" aria-label="Rules" {
-                table {
-                    caption { "Rules" }
-                    thead { tr {
-                        th scope="col" { "Rule" }
-                        th scope="col" { "Looks for" }
-                        th scope="col" { "State" }
-                        th scope="col" { "Since" }
-                    } }
-                    tbody {
-                        @for (name, check) in rules { (rule(name, check, alerts, stale.get(name))) }
-                    }
+            (pieces::wide("wide apart", "Rules", &html! {
+                thead { tr {
+                    th scope="col" { "Rule" }
+                    th scope="col" { "Looks for" }
+                    th scope="col" { "State" }
+                    th scope="col" { "Since" }
+                } }
+                tbody {
+                    @for (name, check) in rules { (rule(name, check, alerts, stale.get(name))) }
                 }
-            }
+            }))
         }
     }
 }
@@ -183,38 +174,35 @@ fn rule(name: &str, check: &str, alerts: &[Alert], stale: Option<&String>) -> Ma
 fn firing(alerts: &[Alert], may_change: bool) -> Markup {
     html! {
         @if !alerts.is_empty() {
-            div class="wide apart" role="group" tabindex="0" aria-label="Pending and firing" {
-                table {
-                    caption { "Pending and firing" }
-                    thead { tr {
-                        th scope="col" { "Incident" }
-                        th scope="col" { "State" }
-                        th scope="col" { "Since" }
-                        th scope="col" { "What" }
-                        th scope="col" { "Sessions" }
-                        @if may_change { th scope="col" { "Acknowledge" } }
-                    } }
-                    tbody {
-                        @for alert in alerts {
-                            tr {
-                                th scope="row" { (alert.incident.as_deref().unwrap_or("—")) }
-                                td {
-                                    (alert.state)
-                                    @if let Some(why) = &alert.held { ", " (escape_text(why)) }
-                                }
-                                td { (pieces::time(&alert.since)) }
-                                td { (escape_text(&alert.summary)) }
-                                td {
-                                    @for session in &alert.sessions {
-                                        a href=(pieces::path(session)) { (escape_text(session)) } " "
-                                    }
-                                }
-                                @if may_change { td { (alert_forms::acknowledge_form(alert)) } }
+            (pieces::wide("wide apart", "Pending and firing", &html! {
+                thead { tr {
+                    th scope="col" { "Incident" }
+                    th scope="col" { "State" }
+                    th scope="col" { "Since" }
+                    th scope="col" { "What" }
+                    th scope="col" { "Sessions" }
+                    @if may_change { th scope="col" { "Acknowledge" } }
+                } }
+                tbody {
+                    @for alert in alerts {
+                        tr {
+                            th scope="row" { (alert.incident.as_deref().unwrap_or("—")) }
+                            td {
+                                (alert.state)
+                                @if let Some(why) = &alert.held { ", " (escape_text(why)) }
                             }
+                            td { (pieces::time(&alert.since)) }
+                            td { (escape_text(&alert.summary)) }
+                            td {
+                                @for session in &alert.sessions {
+                                    a href=(pieces::path(session)) { (escape_text(session)) } " "
+                                }
+                            }
+                            @if may_change { td { (alert_forms::acknowledge_form(alert)) } }
                         }
                     }
                 }
-            }
+            }))
         }
     }
 }
@@ -222,20 +210,17 @@ fn firing(alerts: &[Alert], may_change: bool) -> Markup {
 fn silent(silences: &[Silence], may_change: bool) -> Markup {
     html! {
         @if !silences.is_empty() {
-            div class="wide apart" role="group" tabindex="0" aria-label="Silences" {
-                table {
-                    caption { "Silences" }
-                    thead { tr {
-                        th scope="col" { "Silence" }
-                        th scope="col" { "Matches" }
-                        th scope="col" { "Until" }
-                        th scope="col" { "By" }
-                        th scope="col" { "Why" }
-                        @if may_change { th scope="col" { "End" } }
-                    } }
-                    tbody { @for one in silences { (silence(one, may_change)) } }
-                }
-            }
+            (pieces::wide("wide apart", "Silences", &html! {
+                thead { tr {
+                    th scope="col" { "Silence" }
+                    th scope="col" { "Matches" }
+                    th scope="col" { "Until" }
+                    th scope="col" { "By" }
+                    th scope="col" { "Why" }
+                    @if may_change { th scope="col" { "End" } }
+                } }
+                tbody { @for one in silences { (silence(one, may_change)) } }
+            }))
         }
     }
 }
@@ -262,21 +247,18 @@ fn silence(of: &Silence, may_change: bool) -> Markup {
 fn told(deliveries: &[Delivery], may_change: bool) -> Markup {
     html! {
         @if !deliveries.is_empty() {
-            div class="wide apart" role="group" tabindex="0" aria-label="Messages, the newest first" {
-                table {
-                    caption { "Messages, the newest first" }
-                    thead { tr {
-                        th scope="col" { "Decided" }
-                        th scope="col" { "To" }
-                        th scope="col" { "Tells" }
-                        th scope="col" class="number" { "Incidents" }
-                        th scope="col" { "State" }
-                        th scope="col" { "Tries" }
-                        @if may_change { th scope="col" { "Again" } }
-                    } }
-                    tbody { @for one in deliveries { (delivery(one, may_change)) } }
-                }
-            }
+            (pieces::wide("wide apart", "Messages, the newest first", &html! {
+                thead { tr {
+                    th scope="col" { "Decided" }
+                    th scope="col" { "To" }
+                    th scope="col" { "Tells" }
+                    th scope="col" class="number" { "Incidents" }
+                    th scope="col" { "State" }
+                    th scope="col" { "Tries" }
+                    @if may_change { th scope="col" { "Again" } }
+                } }
+                tbody { @for one in deliveries { (delivery(one, may_change)) } }
+            }))
         }
     }
 }

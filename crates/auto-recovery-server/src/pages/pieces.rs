@@ -26,6 +26,18 @@ pub(super) fn outcome(outcome: SessionOutcome) -> Markup {
     html! { span class=(tone) { (sign) " " (word) } }
 }
 
+/// A table of `content` in a box of this `class`, which scrolls by itself where it is too wide.
+pub(super) fn wide(class: &str, caption: &str, content: &Markup) -> Markup {
+    html! {
+        div class=(class) role="group" tabindex="0" aria-label=(caption) {
+            table {
+                caption { (caption) }
+                (content)
+            }
+        }
+    }
+}
+
 /// A moment, in the reader's zone and without what nobody reads.
 pub(super) fn time(text: &str) -> Markup {
     let text = escape_text(text);
