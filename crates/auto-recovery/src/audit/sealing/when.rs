@@ -20,8 +20,8 @@ pub enum SealWhen {
 }
 
 impl SealWhen {
-    /// The same where appends are acknowledged as `durability` says. What a crash of the machine may
-    /// take is under no seal before the end.
+    /// The same where appends are acknowledged as `durability` says. What a crash of the machine
+    /// may take is under no seal before the end.
     #[must_use]
     pub fn with(self, durability: Durability) -> Self {
         match (self, durability) {
