@@ -2,12 +2,13 @@
 //! until the time is over or Python has a signal to handle.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use auto_recovery::host::{Host, SystemHost, Wait};
 use auto_recovery::mutex;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyCFunction;
 
 /// What ended a recovery from outside: `KeyboardInterrupt`, `SystemExit`, whatever a signal handler
 /// raised. It is raised again once everything is on record.
@@ -63,18 +64,9 @@ impl Host for PythonHost {
         if self.stop.is_set() {
             return Wait::Interrupted;
         }
-        let seconds = (duration.as_secs_f64(),);
-        let slept = Python::attach(|py| {
-            // A signal that came since Python last looked would not end the wait.
-            py.check_signals()?;
-            match &self.sleep {
-                Some(sleep) => sleep.call1(py, seconds).map(drop),
-                // Looked up each time: callers patch it, so that their tests take no time.
-                None => {
-                    let time = py.import(intern!(py, "time"))?;
-                    time.call_method1(intern!(py, "sleep"), seconds).map(drop)
-                }
-            }
+        let slept = Python::attach(|py| match &self.sleep {
+            Some(sleep) => sleep.call1(py, (duration.as_secs_f64(),)).map(drop),
+            None => wait(py, duration),
         });
         if let Err(error) = slept {
             self.stop.set(error);
@@ -91,5 +83,32 @@ impl Host for PythonHost {
 
     fn random(&self) -> u64 {
         self.system.random()
+    }
+}
+
+/// The longest part of a wait between two looks for signals.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Waits by `time.sleep`, and ends with what the handler of a signal raises.
+///
+/// A signal ends a sleep only when it comes during it and to its thread. Python's own `time.sleep`
+/// is therefore called for a part of the time after another, with a look for signals before each.
+fn wait(py: Python<'_>, duration: Duration) -> PyResult<()> {
+    py.check_signals()?;
+    // Looked up each time: callers patch it, so that their tests take no time.
+    let sleep = py
+        .import(intern!(py, "time"))?
+        .getattr(intern!(py, "sleep"))?;
+    if !sleep.is_instance_of::<PyCFunction>() {
+        return sleep.call1((duration.as_secs_f64(),)).map(drop);
+    }
+    let started = Instant::now();
+    loop {
+        let left = duration.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            return Ok(());
+        }
+        sleep.call1((left.min(LOOK).as_secs_f64(),))?;
+        py.check_signals()?;
     }
 }

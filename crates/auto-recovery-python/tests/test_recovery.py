@@ -376,6 +376,35 @@ def test_ctrl_c_ends_a_wait_at_once(audit_dir: Path) -> None:
     assert ends(audit_dir) == ["interrupted"]
 
 
+def test_a_signal_that_does_not_wake_a_wait_ends_it(
+    manager: AutoRecoveryManager, error: Error, audit_dir: Path
+) -> None:
+    manager.base_delay = 60
+    manager.fix_generator = lambda error: None
+    waits = threading.Event()
+
+    def log(level: int, form: str, said: str) -> None:
+        if "Waiting" in said:
+            waits.set()
+
+    manager.logger = MagicMock()
+    manager.logger.log = log
+
+    def interrupt() -> None:
+        waits.wait()
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    elsewhere = threading.Thread(target=interrupt)
+    elsewhere.start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        manager.attempt_recovery(error, {})
+    elsewhere.join()
+    assert time.monotonic() - started < 5
+    assert ends(audit_dir) == ["interrupted"]
+
+
 def test_an_interrupt_while_it_logs_ends_it(manager: AutoRecoveryManager, error: Error) -> None:
     manager.base_delay = 60
     manager.fix_generator = lambda error: None
