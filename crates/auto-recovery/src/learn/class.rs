@@ -40,6 +40,11 @@ impl Class {
         } = self;
         salt.key(&["class", category.as_str(), tool, error_type])
     }
+
+    /// What stands for the category.
+    pub(super) fn category_key(&self, salt: Salt) -> Key {
+        salt.key(&["category", self.category.as_str()])
+    }
 }
 
 /// What a name is hashed with, so that nobody can tell from a summary which names it has.

@@ -2,7 +2,7 @@
 
 use crate::integrity::hex;
 use crate::learn::cell::Counts;
-use crate::learn::class::{Salt, hash_of};
+use crate::learn::class::{Key, Salt, hash_of};
 use crate::learn::day::{Day, Moment};
 use crate::learn::failure_key::FailureKey;
 use crate::learn::history::Run;
@@ -22,9 +22,11 @@ pub struct Evidence {
     pub now: Moment,
 }
 
-/// What is known of one step: in other projects, of its class here, of this very failure here.
+/// What is known of one step: of the other classes of its category here, of its class in other
+/// projects, of its class here, of this very failure here.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Known {
+    pub(super) category: Counts,
     pub(super) others: Counts,
     pub(super) here: Counts,
     pub(super) this: Counts,
@@ -95,10 +97,28 @@ impl Evidence {
         }
         let others = self.others.as_ref();
         Known {
+            category: self.of_category(failure, step),
             others: others.map_or_else(Counts::default, |one| one.counts(class, step, today)),
             here,
             this,
         }
+    }
+
+    /// What the other classes of the category of `failure` say of `step`.
+    fn of_category(&self, failure: &FailureKey, step: Key) -> Counts {
+        let class = failure.class.key(self.salt);
+        let category = failure.class.category_key(self.salt);
+        let mut sums = Counts::default();
+        for (key, cells) in self.summary.classes() {
+            if key == class || cells.category != category {
+                continue;
+            }
+            let factor = cells.factor(None);
+            for (_, cell) in cells.of_step(step) {
+                sums.add(&cell.counts(self.now.day(), &factor));
+            }
+        }
+        sums
     }
 
     /// When `step` cured this very failure last, if it did so each time of late.
@@ -127,7 +147,7 @@ impl Evidence {
         let mut text = format!("{:?}", failure.class);
         for step in steps {
             let known = self.known(failure, step);
-            for counts in [known.others, known.here, known.this] {
+            for counts in [known.category, known.others, known.here, known.this] {
                 text.push_str(&format!(" {counts:?}"));
             }
             text.push_str(&format!(" {:?}", self.cured_last(failure, step)));

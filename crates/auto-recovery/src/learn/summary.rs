@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::learn::cell::Cell;
-use crate::learn::class::{Key, Salt};
+use crate::learn::class::{Class, Key, Salt};
 use crate::learn::day::Day;
 use crate::learn::history::Run;
 use crate::learn::settings::LearnSettings;
 use crate::learn::tripwire::Tripwire;
 
 /// The version of the format and of the way of counting.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The most bytes of a summary: some thousand cells. Those that were used least recently go first.
 pub const SUMMARY_BYTES_MAX: usize = 64 * 1024;
@@ -44,6 +44,9 @@ pub struct Summary {
 /// What is known of a class.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct ClassCells {
+    /// Stands for the category.
+    #[serde(rename = "c")]
+    pub(super) category: Key,
     /// The versions of the tool, and the day each was first seen.
     #[serde(rename = "v", default, skip_serializing_if = "BTreeMap::is_empty")]
     versions: BTreeMap<Key, i32>,
@@ -112,7 +115,7 @@ impl Summary {
         }
         for incident in &run.incidents {
             let failure = &incident.failure;
-            let class = self.classes.entry(failure.class.key(salt)).or_default();
+            let class = self.class_mut(&failure.class, salt);
             if let Some(version) = &failure.version {
                 class.saw_version(salt.key(&["version", version]), incident.at.day());
             }
@@ -156,6 +159,12 @@ impl Summary {
         self.classes.iter().map(|(key, class)| (*key, class))
     }
 
+    fn class_mut(&mut self, class: &Class, salt: Salt) -> &mut ClassCells {
+        let cells = self.classes.entry(class.key(salt)).or_default();
+        cells.category = class.category_key(salt);
+        cells
+    }
+
     /// Compares how long a run that followed the advice took with what was expected of the shipped
     /// order.
     fn watch(&mut self, run: &Run, salt: Salt) {
@@ -166,10 +175,7 @@ impl Summary {
         let (Some(first), Some(took)) = (run.incidents.first(), run.realised(person)) else {
             return;
         };
-        let class = self
-            .classes
-            .entry(first.failure.class.key(salt))
-            .or_default();
+        let class = self.class_mut(&first.failure.class, salt);
         class.trip.add(run.ended, took - advised.shipped);
     }
 
