@@ -52,6 +52,10 @@ fn words(says: &str, hint: &Hint) -> String {
         Hint::ListAttempts { session_id } => {
             format!("{says}: `get_recovery_history({session_id:?})` lists its attempts")
         }
+        Hint::EndDied { session_id } => format!(
+            "{says}: `recover restore {}` puts the tree back; then try again",
+            shell_word(session_id)
+        ),
         Hint::WaitForOther => format!("{says}: try again once it ended"),
         Hint::NameWayBack => says.to_owned(),
         Hint::MakeCheckpoint => format!("{says}: `recover checkpoint` makes one and prints its id"),

@@ -2,13 +2,16 @@
 //! until the time is over or Python has a signal to handle.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use auto_recovery::host::{Host, SystemHost, Wait};
 use auto_recovery::mutex;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyCFunction;
+
+/// The longest part of a wait between two looks for signals.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What ended a recovery from outside: `KeyboardInterrupt`, `SystemExit`, whatever a signal handler
 /// raised. It is raised again once everything is on record.
@@ -49,6 +52,30 @@ impl PythonHost {
             sleep,
         }
     }
+
+    /// Waits by `time.sleep`, and ends with what the handler of a signal raises.
+    ///
+    /// A signal ends a sleep only when it comes during it and to its thread. Python's own `time.sleep`
+    /// is therefore called for a part of the time after another, with a look for signals before each.
+    fn wait(&self, py: Python<'_>, duration: Duration) -> PyResult<()> {
+        py.check_signals()?;
+        // Looked up each time: callers patch it, so that their tests take no time.
+        let sleep = py
+            .import(intern!(py, "time"))?
+            .getattr(intern!(py, "sleep"))?;
+        if !sleep.is_instance_of::<PyCFunction>() {
+            return sleep.call1((duration.as_secs_f64(),)).map(drop);
+        }
+        let started = self.system.monotonic();
+        loop {
+            let left = duration.saturating_sub(self.system.monotonic().saturating_sub(started));
+            if left.is_zero() {
+                return Ok(());
+            }
+            sleep.call1((left.min(LOOK).as_secs_f64(),))?;
+            py.check_signals()?;
+        }
+    }
 }
 
 impl Host for PythonHost {
@@ -66,7 +93,7 @@ impl Host for PythonHost {
         }
         let slept = Python::attach(|py| match &self.sleep {
             Some(sleep) => sleep.call1(py, (duration.as_secs_f64(),)).map(drop),
-            None => wait(py, duration),
+            None => self.wait(py, duration),
         });
         if let Err(error) = slept {
             self.stop.set(error);
@@ -83,32 +110,5 @@ impl Host for PythonHost {
 
     fn random(&self) -> u64 {
         self.system.random()
-    }
-}
-
-/// The longest part of a wait between two looks for signals.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// Waits by `time.sleep`, and ends with what the handler of a signal raises.
-///
-/// A signal ends a sleep only when it comes during it and to its thread. Python's own `time.sleep`
-/// is therefore called for a part of the time after another, with a look for signals before each.
-fn wait(py: Python<'_>, duration: Duration) -> PyResult<()> {
-    py.check_signals()?;
-    // Looked up each time: callers patch it, so that their tests take no time.
-    let sleep = py
-        .import(intern!(py, "time"))?
-        .getattr(intern!(py, "sleep"))?;
-    if !sleep.is_instance_of::<PyCFunction>() {
-        return sleep.call1((duration.as_secs_f64(),)).map(drop);
-    }
-    let started = Instant::now();
-    loop {
-        let left = duration.saturating_sub(started.elapsed());
-        if left.is_zero() {
-            return Ok(());
-        }
-        sleep.call1((left.min(LOOK).as_secs_f64(),))?;
-        py.check_signals()?;
     }
 }
