@@ -14,6 +14,7 @@ pub(super) mod root;
 pub(super) mod rules;
 pub(super) mod scan;
 pub(super) mod scripts;
+mod shell_text;
 pub(super) mod stamp;
 pub(super) mod tracked;
 pub(super) mod uncopied;

@@ -4,22 +4,114 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Programs that run the first file they are given.
-const INTERPRETERS: [&str; 15] = [
-    "ash", "bash", "bun", "dash", "deno", "fish", "ksh", "node", "perl", "php", "python", "ruby",
-    "sh", "tclsh", "zsh",
+use crate::checkpoint::tree::shell_text::commands_of;
+
+/// A program that runs the first file it is given.
+struct Interpreter {
+    name: &'static str,
+    /// Options that stand for a file: what follows is a text, a module or an expression.
+    instead: &'static [&'static str],
+    /// Options whose value is the next word.
+    valued: &'static [&'static str],
+}
+
+const fn interpreter(
+    name: &'static str,
+    instead: &'static [&'static str],
+    valued: &'static [&'static str],
+) -> Interpreter {
+    Interpreter {
+        name,
+        instead,
+        valued,
+    }
+}
+
+const EVAL: &[&str] = &["e", "p", "--eval", "--print"];
+const REQUIRE: &[&str] = &["-r", "--require", "--import", "--loader"];
+
+/// Those whose `-c` is followed by a text of the shell are [`SHELLS`].
+const INTERPRETERS: [Interpreter; 8] = [
+    interpreter("bun", EVAL, REQUIRE),
+    interpreter("deno", EVAL, &[]),
+    interpreter("node", EVAL, REQUIRE),
+    interpreter("perl", &["e", "E"], &[]),
+    interpreter("php", &["r"], &["-d", "-c"]),
+    interpreter("python", &["c", "m"], &["-W", "-X"]),
+    interpreter("ruby", &["e"], &["-r", "-I"]),
+    interpreter("tclsh", &[], &["-encoding"]),
 ];
 
-/// Those of them whose `-c` is followed by a shell text.
 const SHELLS: [&str; 7] = ["ash", "bash", "dash", "fish", "ksh", "sh", "zsh"];
 
-/// Programs and words of the shell that are followed by a command, perhaps after words of their
-/// own.
-const BEFORE_COMMANDS: [&str; 32] = [
-    "!", "builtin", "chronic", "chrt", "command", "do", "doas", "elif", "else", "env", "exec",
-    "flock", "if", "ionice", "nice", "nohup", "numactl", "setsid", "stdbuf", "sudo", "taskset",
-    "then", "time", "timeout", "unbuffer", "unshare", "until", "watch", "while", "xargs",
-    "xvfb-run", "{",
+/// Words of a program that come before the file it runs.
+const SUBCOMMANDS: [(&str, &str); 4] = [
+    ("bun", "run"),
+    ("bun", "test"),
+    ("deno", "run"),
+    ("deno", "test"),
+];
+
+/// What is followed by a command: a word of the shell, or a program that runs another.
+struct Before {
+    name: &'static str,
+    /// Its own words that come before the command, options aside.
+    words: usize,
+    /// Options whose value is the next word.
+    valued: &'static [&'static str],
+}
+
+const fn before(name: &'static str, words: usize, valued: &'static [&'static str]) -> Before {
+    Before {
+        name,
+        words,
+        valued,
+    }
+}
+
+const BEFORE_COMMANDS: [Before; 32] = [
+    before("!", 0, &[]),
+    before("builtin", 0, &[]),
+    before("chronic", 0, &[]),
+    before("chrt", 1, &["-T", "-P", "-D"]),
+    before("command", 0, &[]),
+    before("do", 0, &[]),
+    before("doas", 0, &["-u", "-C"]),
+    before("elif", 0, &[]),
+    before("else", 0, &[]),
+    before("env", 0, &["-u", "--unset", "-C", "--chdir", "-S"]),
+    before("exec", 0, &["-a"]),
+    before("flock", 1, &["-w", "--timeout", "-E"]),
+    before("if", 0, &[]),
+    before("ionice", 0, &["-c", "-n"]),
+    before("nice", 0, &["-n", "--adjustment"]),
+    before("nohup", 0, &[]),
+    before("numactl", 0, &["-N", "-m", "-C", "-i", "-p"]),
+    before("setsid", 0, &[]),
+    before("stdbuf", 0, &["-i", "-o", "-e"]),
+    before(
+        "sudo",
+        0,
+        &[
+            "-u", "--user", "-g", "--group", "-h", "-p", "-C", "-r", "-t", "-T", "-U", "-D", "-R",
+        ],
+    ),
+    before("taskset", 1, &[]),
+    before("then", 0, &[]),
+    before("time", 0, &["-f", "-o"]),
+    before("timeout", 1, &["-k", "--kill-after", "-s", "--signal"]),
+    before("unbuffer", 0, &[]),
+    before("unshare", 0, &["-S", "-G", "-R", "-w"]),
+    before("until", 0, &[]),
+    before("watch", 0, &["-n", "--interval"]),
+    before("while", 0, &[]),
+    before(
+        "xargs",
+        0,
+        &["-I", "-n", "-P", "-L", "-d", "-a", "-s", "-E"],
+    ),
+    before("xvfb-run", 0, &["-n", "-s", "-e", "-f", "-p", "-w"]),
+    before("{", 0, &[]),
 ];
 
 /// Words of the shell that run the file they are given.
@@ -42,40 +134,75 @@ fn scripts_in(words: &[String]) -> Vec<String> {
         return Vec::new();
     };
     let name = name_of(program);
-    if BEFORE_COMMANDS.contains(&name) {
-        let begins = rest.iter().position(|word| may_begin_command(word));
-        return begins.map_or_else(Vec::new, |at| scripts_in(&rest[at..]));
+    if let Some(before) = BEFORE_COMMANDS.iter().find(|one| one.name == name) {
+        return scripts_in(before.command(rest));
     }
     if SOURCES.contains(&program.as_str()) {
         return rest.first().cloned().into_iter().collect();
     }
-    if INTERPRETERS.contains(&name) {
+    if SHELLS.contains(&name) {
         let text = rest.iter().position(|word| is_text_flag(word));
-        let text = text.and_then(|at| rest.get(at + 1));
-        return match text.filter(|_| SHELLS.contains(&name)) {
-            Some(text) => commands_of(text)
-                .iter()
-                .flat_map(|c| scripts_in(c))
-                .collect(),
+        return match text.and_then(|at| rest.get(at + 1)) {
+            Some(text) => {
+                let commands = commands_of(text);
+                commands.iter().flat_map(|c| scripts_in(c)).collect()
+            }
             None => rest
                 .iter()
-                .find(|word| !word.starts_with('-'))
+                .find(|word| !word.starts_with(['-', '+']))
                 .cloned()
                 .into_iter()
                 .collect(),
         };
     }
+    if let Some(interpreter) = INTERPRETERS.iter().find(|one| one.name == name) {
+        return interpreter.file(rest).cloned().into_iter().collect();
+    }
     let is_path = program.contains('/');
     is_path.then(|| program.clone()).into_iter().collect()
 }
 
-/// Whether what stands before a command may be followed by this word as its program: what is
-/// neither an option nor a number, a signal or a name of its own.
-fn may_begin_command(word: &str) -> bool {
-    let name = name_of(word);
-    let is_known = INTERPRETERS.contains(&name) || BEFORE_COMMANDS.contains(&name);
-    let is_path = word.contains('/') && !word.starts_with('-') && !is_assignment(word);
-    is_known || is_path || SOURCES.contains(&word)
+impl Before {
+    /// The command that follows, of its words `rest`.
+    fn command<'w>(&self, rest: &'w [String]) -> &'w [String] {
+        let after = after_options(rest, self.valued);
+        let is_own = |word: &&String| is_assignment(word);
+        let assigned = after.iter().take_while(is_own).count();
+        after.get(assigned + self.words..).unwrap_or_default()
+    }
+}
+
+impl Interpreter {
+    /// The file that it runs, of its words `rest`.
+    fn file<'w>(&self, rest: &'w [String]) -> Option<&'w String> {
+        let subcommand = rest.first().filter(|word| {
+            let own = (self.name, word.as_str());
+            SUBCOMMANDS.contains(&own)
+        });
+        let rest = &rest[usize::from(subcommand.is_some())..];
+        let after = after_options(rest, self.valued);
+        let options = &rest[..rest.len() - after.len()];
+        let is_instead = |word: &String| match word.strip_prefix('-') {
+            Some(short) if !short.starts_with('-') => {
+                self.instead.iter().any(|flag| short.ends_with(flag))
+            }
+            _ => self.instead.contains(&word.as_str()),
+        };
+        after.first().filter(|_| !options.iter().any(is_instead))
+    }
+}
+
+/// What comes after the options that `words` begin with; the `valued` ones take the next word.
+fn after_options<'w>(words: &'w [String], valued: &[&str]) -> &'w [String] {
+    let mut at = 0;
+    while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
+        at += 1;
+        if word == "--" {
+            break;
+        }
+        at += usize::from(valued.contains(&word.as_str()));
+    }
+    words.get(at..).unwrap_or_default()
 }
 
 /// `X=1`, as it may stand before a program.
@@ -101,52 +228,23 @@ fn name_of(program: &str) -> &str {
     }
 }
 
-/// The commands of a shell text, each as words without quotes. Only as good as needed to find
-/// paths.
-fn commands_of(text: &str) -> Vec<Vec<String>> {
-    let mut commands = vec![Vec::new()];
-    let mut word = String::new();
-    let mut quote = None;
-    let end = |word: &mut String, commands: &mut Vec<Vec<String>>| {
-        if !word.is_empty()
-            && let Some(words) = commands.last_mut()
-        {
-            words.push(std::mem::take(word));
-        }
-    };
-    for c in text.chars() {
-        match (quote, c) {
-            (Some(open), _) if c == open => quote = None,
-            (Some(_), _) => word.push(c),
-            (None, '\'' | '"') => quote = Some(c),
-            (None, ';' | '&' | '|' | '(' | ')' | '\n') => {
-                end(&mut word, &mut commands);
-                commands.push(Vec::new());
-            }
-            (None, c) if c.is_whitespace() => end(&mut word, &mut commands),
-            (None, c) => word.push(c),
-        }
-    }
-    end(&mut word, &mut commands);
-    commands
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn scripts_are_found_in_what_is_run() {
+    fn check(argv: &[&str], expected: &[&str]) {
         let dir = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(dir.path()).unwrap();
         for name in ["fix.sh", "a b.sh", "x.py"] {
             fs::write(root.join(name), "").unwrap();
         }
-        let check = |argv: &[&str], expected: &[&str]| {
-            let argv: Vec<_> = argv.iter().map(|word| (*word).to_owned()).collect();
-            let expected: Vec<_> = expected.iter().map(|name| root.join(name)).collect();
-            assert_eq!(scripts_of(&argv, &root, &root), expected, "{argv:?}");
-        };
+        let argv: Vec<_> = argv.iter().map(|word| (*word).to_owned()).collect();
+        let expected: Vec<_> = expected.iter().map(|name| root.join(name)).collect();
+        assert_eq!(scripts_of(&argv, &root, &root), expected, "{argv:?}");
+    }
+
+    #[test]
+    fn scripts_are_found_in_what_is_run() {
         check(&["./fix.sh", "x.py"], &["fix.sh"]);
         check(&["sh", "-c", "./fix.sh --on x.py"], &["fix.sh"]);
         check(
@@ -173,5 +271,47 @@ mod tests {
         check(&["sh", "-c", "{ nohup './a b.sh' & }"], &["a b.sh"]);
         check(&["env"], &[]);
         check(&["sh", "-c"], &[]);
+    }
+
+    #[test]
+    fn what_a_command_reads_or_writes_or_is_told_is_no_script() {
+        for text in [
+            "if ! black --check -q ./x.py; then black -q ./x.py; fi",
+            "timeout 60 black -q ./x.py",
+            "timeout -k 5 --signal INT 60 sed -i s/a/b/ ./x.py",
+            "env A=1 black ./x.py",
+            "nice -n 5 black ./x.py",
+            "sudo -n -u root chown me ./x.py",
+            "if grep -q bad ./x.py; then sed -i s/a/b/ ./x.py; fi",
+            "for i in 1; do echo x >> ./x.py; done",
+            "while read -r l; do echo $l; done < ./x.py",
+            "{ echo x > ./x.py; }",
+            "echo x >| ./x.py",
+            "! echo x 2>&1 > ./x.py",
+            "exec 3> ./x.py; command echo x &> ./x.py; time cat ./x.py",
+            "nohup echo x >./x.py 2>./fix.sh &",
+            "find . -name x.py | xargs -n 1 sed -i s/a/b/",
+            "python3 -m black ./x.py; python3 -c 'import x' ./x.py",
+            "perl -pi -e 's/a/b/' ./x.py; ruby -i -pe 'x' ./x.py; node -e 1 ./x.py",
+            "cat > out <<EOF\n./fix.sh\nEOF\nflock ./fix.sh black ./x.py",
+            "echo \\; ./x.py # ; ./fix.sh",
+            "echo a\\\n ./x.py",
+        ] {
+            check(&["sh", "-c", text], &[]);
+        }
+        check(&["timeout", "60", "black", "x.py"], &[]);
+        check(
+            &["sh", "-c", "cat <<-E | ./fix.sh\n\tx.py\n\tE\n./x.py"],
+            &["fix.sh", "x.py"],
+        );
+        check(&["sh", "-c", "2>/dev/null ./fix.sh >x.py"], &["fix.sh"]);
+        check(
+            &["sh", "-c", "y=`./fix.sh` $(exec ./x.py)"],
+            &["fix.sh", "x.py"],
+        );
+        check(&["node", "-r", "./x.py", "./fix.sh"], &["fix.sh"]);
+        check(&["bun", "run", "fix.sh"], &["fix.sh"]);
+        check(&["flock", "lock", "timeout", "5", "./fix.sh"], &["fix.sh"]);
+        check(&["sudo", "-u", "me", "--", "./fix.sh"], &["fix.sh"]);
     }
 }
