@@ -7,7 +7,7 @@
 //! tells when a file was made, it is the same only with its size and time.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::time::UNIX_EPOCH;
 
@@ -31,15 +31,24 @@ pub(in crate::checkpoint) fn older<'a>(
     let look = Look::new(root, (from, to));
     let mut older = Older::default();
     let mut seen: HashSet<&RelPath> = HashSet::new();
+    let mut linked = Linked::new();
     for item in items.iter().filter(|item| !is_nothing(item)) {
         seen.insert(&item.path);
-        look.at(&item.path, Some((item, from)), &mut older);
+        look.at(&item.path, Some((item, from)), (&mut older, &mut linked));
     }
+    for (ino, (links, names)) in linked {
+        // What keeps another name is no only copy.
+        let all_go = usize::try_from(links).is_ok_and(|links| names.len() >= links);
+        for item in names.into_iter().filter(|_| all_go) {
+            look.older_file((item, from), ino, &mut older);
+        }
+    }
+    older.left.sort();
     let new = from.past.uncopied().map(|(path, _)| path);
     let new = new.filter(|path| !to.past.has_seen(path));
     for path in also.chain(new) {
         if !look.gone.is_empty() && seen.insert(path) {
-            look.at(path, None, &mut older);
+            look.at(path, None, (&mut older, &mut Linked::new()));
         }
     }
     older.moved.sort_by(|a, b| a.now.cmp(&b.now));
@@ -62,6 +71,10 @@ pub(in crate::checkpoint) fn older<'a>(
 fn is_nothing(item: &Item) -> bool {
     matches!(item.from, Expect::Node(None)) || matches!(item.to, Some(Node::Opaque { .. }))
 }
+
+/// Files with several names, some of them perhaps made or moved since, by inode: how many names
+/// each has, and the items that have it.
+type Linked<'l> = BTreeMap<u64, (u32, Vec<&'l Item>)>;
 
 struct Look<'l> {
     root: &'l Root,
@@ -121,7 +134,12 @@ impl<'l> Look<'l> {
     }
 
     /// Looks what stands at `path`, at which a restore from a snapshot would remove or replace it.
-    fn at(&self, path: &RelPath, item: Option<(&Item, &Checkpoint)>, older: &mut Older) {
+    fn at<'i>(
+        &self,
+        path: &RelPath,
+        item: Option<(&'i Item, &Checkpoint)>,
+        (older, linked): (&mut Older, &mut Linked<'i>),
+    ) {
         let Some((stamp, made_ns)) = self.seen(path) else {
             return;
         };
@@ -142,15 +160,26 @@ impl<'l> Look<'l> {
         }
         let Some((item, from)) = item else { return };
         let is_dir = rustix::fs::FileType::from_raw_mode(stamp.mode).is_dir();
-        // What has other names is no only copy.
-        if !is_older || (!is_dir && stamp.links > 1) {
+        let is_unknown_dir = is_dir && self.past.holds(stamp.ino).is_none();
+        if !is_older || is_unknown_dir {
             return;
         }
-        match self.past.holds(stamp.ino) {
-            Some(true) => older.moved.extend(self.held(item, from, stamp.ino)),
-            Some(false) => older.left.push(path.clone()),
-            None if is_dir || self.has_content(item, from) => {}
-            None => older.left.push(path.clone()),
+        // A name that a file of several got since, as by a link, moved its change time.
+        let may_be_new = self.since_ns.is_some_and(|since| stamp.ctime_ns >= since);
+        if !is_dir && stamp.links > 1 && may_be_new {
+            let names = linked.entry(stamp.ino).or_insert((stamp.links, Vec::new()));
+            names.1.push(item);
+            return;
+        }
+        self.older_file((item, from), stamp.ino, older);
+    }
+
+    /// Judges an item that is older, and no longer has its place.
+    fn older_file(&self, (item, from): (&Item, &Checkpoint), ino: u64, older: &mut Older) {
+        match self.past.holds(ino) {
+            Some(true) => older.moved.extend(self.held(item, from, ino)),
+            None if self.has_content(item, from) => {}
+            Some(false) | None => older.left.push(item.path.clone()),
         }
     }
 

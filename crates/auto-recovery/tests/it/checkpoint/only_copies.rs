@@ -423,3 +423,61 @@ fn an_access_control_list_stays_and_lets_in_nobody_else() {
     let len = rustix::fs::getxattr(tree.path("f"), ATTRIBUTE, &mut kept[..]).unwrap();
     assert_eq!(&kept[..len], list);
 }
+
+#[test]
+fn a_file_whose_every_name_would_go_is_an_only_copy() {
+    let outside = tempfile::tempdir().unwrap();
+    let out = |name: &str| outside.path().join(name);
+    let tree = project();
+    fs::create_dir(out("d")).unwrap();
+    fs::write(out("d/1"), "ONLY").unwrap();
+    fs::hard_link(out("d/1"), out("d/2")).unwrap();
+    fs::write(out("kept"), "elsewhere").unwrap();
+    tree.write("node_modules/m/two", "two names");
+    fs::hard_link(
+        tree.path("node_modules/m/two"),
+        tree.path("node_modules/m/names"),
+    )
+    .unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let mut session = tree.session();
+    let good = session.snapshot("before").unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    // A directory with all names, a link to what stays where it is, and names one by one.
+    fs::rename(out("d"), tree.path("here")).unwrap();
+    fs::hard_link(out("kept"), tree.path("linked")).unwrap();
+    tree.write("vendor/x", "new");
+    rename(&tree, "node_modules/m/two", "vendor/two");
+    rename(&tree, "node_modules/m/names", "vendor/names");
+    undo(&mut session, &good);
+    assert_eq!(tree.read("here/1"), b"ONLY");
+    assert_eq!(tree.read("here/2"), b"ONLY");
+    assert!(!tree.path("linked").exists(), "another name of it stays");
+    assert!(out("kept").exists() && !tree.path("vendor/x").exists());
+    let names = [
+        "node_modules/m/two",
+        "node_modules/m/names",
+        "vendor/two",
+        "vendor/names",
+    ];
+    let kept = names.iter().filter(|name| tree.path(name).exists());
+    assert!(kept.count() >= 2, "neither name is lost");
+}
+
+#[test]
+fn names_that_were_there_before_stay_though_others_have_the_same_files() {
+    let outside = tempfile::tempdir().unwrap();
+    let tree = project();
+    tree.write("fixtures.git/HEAD", "ref: refs/heads/main\n");
+    tree.write("fixtures.git/config", "[core]\n\tbare = true\n");
+    fs::create_dir_all(tree.path("fixtures.git/refs")).unwrap();
+    tree.write("fixtures.git/objects/ab/cd", "object");
+    let object = tree.path("fixtures.git/objects/ab/cd");
+    fs::hard_link(&object, outside.path().join("same")).unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let mut session = tree.session();
+    let good = session.snapshot("before").unwrap();
+    fs::remove_file(tree.path("fixtures.git/HEAD")).unwrap();
+    undo(&mut session, &good);
+    assert_eq!(tree.read("fixtures.git/objects/ab/cd"), b"object");
+}
