@@ -15,8 +15,9 @@ use crate::checkpoint::first_rules::{first_rules, other_rules};
 use crate::checkpoint::options::MIB;
 use crate::checkpoint::past::Past;
 use crate::checkpoint::reading::Reading;
+use crate::checkpoint::repository::head;
 use crate::checkpoint::repository::import::Importer;
-use crate::checkpoint::repository::user_git::{self, other_work_trees};
+use crate::checkpoint::repository::user_git::other_work_trees;
 use crate::checkpoint::restore::reserve;
 use crate::checkpoint::restore::temp;
 use crate::checkpoint::side_list;
@@ -318,7 +319,7 @@ impl CheckpointSession {
         }
         if let Some(git_dir) = git_dir {
             scan.watch.note_git(git_dir, ".git", Some(tracked.digest));
-            scan.watch.head = user_git::head(&store.git, git_dir, store.root.path());
+            scan.watch.head = head::now(&store.git, git_dir, store.root.path());
         }
         let large = scan
             .found
@@ -399,9 +400,18 @@ impl CheckpointSession {
         let free = free_bytes(&self.store)?;
         if free < need {
             let (free, need, dir) = (free / MIB, need / MIB, self.store.state_dir.display());
-            return refuse(format!(
-                "{dir} has {free} MiB free, and {need} MiB are needed"
-            ));
+            let what = format!("{dir} has {free} MiB free, and {need} MiB are needed");
+            // What the reserve alone asks for is not to be had from the tree.
+            return match bytes >= limits.disk_reserve_bytes {
+                true => refuse(what),
+                false => Err(Error::new(
+                    ErrorKind::NoSpace,
+                    format!(
+                        "no checkpoint of {root}: {what}; make room there, name another place \
+                         with RECOVER_STATE_DIR, or run without checkpoints"
+                    ),
+                )),
+            };
         }
         Ok(())
     }

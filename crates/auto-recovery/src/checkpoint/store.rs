@@ -14,7 +14,7 @@ use rustix::fs::FileType;
 use crate::checkpoint::commit::{self, Checkpoint};
 use crate::checkpoint::options::CheckpointOptions;
 use crate::checkpoint::patch::{self, DiffSink, PatchForm};
-use crate::checkpoint::repository::user_git;
+use crate::checkpoint::repository::head;
 use crate::checkpoint::tree::manifest::{Change, Node};
 use crate::checkpoint::tree::path::split;
 use crate::checkpoint::tree::root::Root;
@@ -245,8 +245,8 @@ impl CheckpointStore {
     pub fn head_moved(&self, before: &Checkpoint, after: &Checkpoint) -> Option<String> {
         let git_dir = self.workspace.git_dir()?;
         let (before, after) = (before.watch.as_ref()?, after.watch.as_ref()?);
-        let heads = (&before.head, &after.head);
-        user_git::moved(&self.git, git_dir, self.root.path(), heads)
+        let heads = (&before.head, &after.head, before.seen_ns);
+        head::moved(&self.git, git_dir, self.root.path(), heads)
     }
 
     /// Whether both snapshots looked at everything that no checkpoint covers, so that all unnamed

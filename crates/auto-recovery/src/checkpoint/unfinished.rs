@@ -19,7 +19,7 @@ use crate::checkpoint::beside::Inbox;
 use crate::checkpoint::commit::Checkpoint;
 use crate::checkpoint::going_back::Candidate;
 use crate::checkpoint::past::Past;
-use crate::checkpoint::repository::user_git;
+use crate::checkpoint::repository::head;
 use crate::checkpoint::restore::plan::NewSecrets;
 use crate::checkpoint::restore::restored::RestoreReport;
 use crate::checkpoint::session::CheckpointSession;
@@ -132,7 +132,12 @@ impl Unfinished {
         if !has_state(state_dir)? {
             return Ok(None);
         }
-        let path = workspace_dir(state_dir, workspace).join("pending.json");
+        Self::find_in(&workspace_dir(state_dir, workspace))
+    }
+
+    /// The same for the workspace whose state is in `dir`.
+    pub(super) fn find_in(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join("pending.json");
         let text = match read_small(&path, Links::Refuse, RECORD_BYTES_MAX) {
             Ok(text) => text,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -204,7 +209,7 @@ impl Unfinished {
         }
         let git_dir = store.workspace().git_dir();
         let head = match git_dir {
-            Some(git_dir) => user_git::head(&store.git, git_dir, root).commit,
+            Some(git_dir) => head::now(&store.git, git_dir, root).commit,
             None => None,
         };
         let head = head.unwrap_or_default();

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::checkpoint::repository::user_git::{Head, common_dir};
+use crate::checkpoint::repository::head::Head;
+use crate::checkpoint::repository::user_git::common_dir;
 use crate::checkpoint::tree::manifest::{Identity, Manifest, Node, Why};
-use crate::checkpoint::tree::path::{RelPath, display_path, split};
+use crate::checkpoint::tree::path::{RelPath, display_path, is_within, split};
 use crate::checkpoint::tree::root::Inode;
 use crate::checkpoint::tree::stamp::Stamp;
 use crate::checkpoint::tree::uncopied::Uncopied;
@@ -405,8 +406,10 @@ pub(in crate::checkpoint) fn uncovered_changes(
         }
     }
     let is_whole = !before.1.is_partial && !after.1.is_partial;
-    let ignored = changed_keys(&before.1.ignored, &after.1.ignored, is_whole);
-    found.extend(ignored.map(|path| Uncovered::new(path, ignored_or_git(path))));
+    for path in changed_keys(&before.1.ignored, &after.1.ignored, is_whole) {
+        let is_gone = !after.1.ignored.contains_key(path);
+        found.push(Uncovered::new(path, ignored_or_git(path, is_gone)));
+    }
     // That one is made is what tools do; that one is gone, or another, is worth a word.
     let closed = before.1.closed_dirs.iter();
     let is_other = |path: &RelPath, ino: &u64| {
@@ -416,24 +419,61 @@ pub(in crate::checkpoint) fn uncovered_changes(
     };
     let gone = closed.filter(|(path, ino)| is_other(path, ino));
     let covered = |path: &RelPath| after.0.get(path).is_some();
-    let gone = gone.filter(|(path, _)| !covered(path));
-    found.extend(gone.map(|(path, _)| Uncovered::new(path, "ignored")));
+    for (path, _) in gone.filter(|(path, _)| !covered(path)) {
+        let dirs = [&after.1.closed_dirs, &after.1.open_dirs];
+        let is_gone = !dirs.iter().any(|dirs| dirs.contains_key(path));
+        found.push(Uncovered::new(path, ignored_or_git(path, is_gone)));
+    }
     let outside = changed_keys(&before.1.outside, &after.1.outside, false);
     found.extend(outside.map(|path| Uncovered::new(path, LEADS_OUT)));
     let is_whole = !before.1.is_git_partial && !after.1.is_git_partial;
+    let repositories = match is_whole {
+        true => repositories_gone(&before.1.git, &after.1.git),
+        false => Vec::new(),
+    };
     let git = changed_keys(&before.1.git, &after.1.git, is_whole);
-    found.extend(git.map(|path| Uncovered::new(path, "git's own")));
+    let git = git.filter(|path| !repositories.iter().any(|dir| is_within(path, dir)));
+    found.extend(git.map(|path| Uncovered::new(path, GITS)));
+    for dir in repositories {
+        let gone = Uncovered::new(&dir, GITS_GONE);
+        found.retain(|one| one.display != gone.display);
+        found.push(gone);
+    }
     found.sort_by(|a, b| a.display.cmp(&b.display));
     found.dedup();
     found
 }
 
+const GITS: &str = "git's own";
+const GITS_GONE: &str = "git's own, gone";
+
 /// Why a watched path of the tree is not covered.
-fn ignored_or_git(path: &[u8]) -> &'static str {
-    match path.rsplit(|byte| *byte == b'/').next() {
-        Some(b".git") => "git's own",
-        _ => "ignored",
+fn ignored_or_git(path: &[u8], is_gone: bool) -> &'static str {
+    match (path.rsplit(|byte| *byte == b'/').next(), is_gone) {
+        (Some(b".git"), true) => GITS_GONE,
+        (Some(b".git"), false) => GITS,
+        (_, true) => "ignored, gone",
+        (_, false) => "ignored",
     }
+}
+
+/// The directories that had a `HEAD` and have nothing left.
+fn repositories_gone(
+    before: &BTreeMap<Vec<u8>, u128>,
+    after: &BTreeMap<Vec<u8>, u128>,
+) -> Vec<Vec<u8>> {
+    let mut gone: Vec<Vec<u8>> = Vec::new();
+    for dir in before.keys().filter_map(|key| key.strip_suffix(b"/HEAD")) {
+        let below = [dir, b"/"].concat();
+        let left = after.range(below.clone()..).map(|(key, _)| key);
+        // That of the index is noted whether or not it is there.
+        let mut left = left.take_while(|key| key.starts_with(&below));
+        let is_left = left.any(|key| key[below.len()..] != *b"index");
+        if !is_left && !gone.iter().any(|other| is_within(dir, other)) {
+            gone.push(dir.to_vec());
+        }
+    }
+    gone
 }
 
 /// Keys whose values differ. Where a watch ended early (`is_whole` is false), a key that only one

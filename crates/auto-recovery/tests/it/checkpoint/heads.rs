@@ -101,3 +101,104 @@ fn a_rebase_that_stopped_is_ended_and_one_that_was_there_is_not() {
     let go_on = "git commit -qm resolved";
     check(&stopped, go_on, &["committed", "resolved", "git reset"]);
 }
+
+/// What git says, in one line or several.
+fn git(tree: &Tree, args: &[&str]) -> String {
+    tree.run_git(args).trim().to_owned()
+}
+
+/// What is said of `script` after `beginning`, and the tree after the way back, without an undo.
+fn told(beginning: &str, script: &str) -> (Tree, String) {
+    let tree = Tree::git();
+    tree.write("a", "1\n");
+    assert!(shell(&tree, "git add -A && git commit -qm first"));
+    shell(&tree, beginning);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let store = tree.store();
+    let mut session = store.begin_session("s").unwrap();
+    let before = session.snapshot("").unwrap();
+    assert!(shell(&tree, script), "{script}");
+    let after = session.snapshot("").unwrap();
+    let moved = store.head_moved(&before, &after).expect("HEAD moved");
+    if let Some((_, back)) = moved.rsplit_once(": `") {
+        let back = back.split('`').next().unwrap();
+        assert!(shell(&tree, back), "{moved}");
+    }
+    (tree, moved)
+}
+
+const COLLEAGUE: &str = "git checkout -qb feat; echo x > g; git add g; \
+                         git commit -qm 'of a colleague'; git checkout -q main";
+
+#[test]
+fn commits_of_others_are_not_those_of_an_attempt() {
+    let (tree, moved) = told(COLLEAGUE, "git merge -q feat");
+    assert!(moved.starts_with("brought in 1 older commit, "), "{moved}");
+    assert!(!moved.contains("committed"), "{moved}");
+    assert_eq!(git(&tree, &["log", "--format=%s"]), "first");
+    assert_eq!(git(&tree, &["diff", "--cached", "--name-only"]), "");
+    let mine = format!("{COLLEAGUE}; git commit -q --allow-empty -m mine");
+    let (tree, moved) = told(&mine, "git merge -q --no-edit feat");
+    let said = [
+        "committed \"",
+        "Merge branch 'feat'\", and brought in 1 older commit, ",
+    ];
+    assert!(said.iter().all(|said| moved.contains(said)), "{moved}");
+    assert!(git(&tree, &["log", "--format=%s"]).starts_with("mine"));
+}
+
+#[test]
+fn a_merge_that_an_attempt_ends_goes_on() {
+    let merging =
+        format!("{COLLEAGUE}; echo m > g; git add g; git commit -qm mine; git merge feat");
+    let resolve = "echo both > g; git add g; git commit -qm resolved";
+    let (tree, moved) = told(&merging, resolve);
+    assert!(moved.contains("and so the merge of "), "{moved}");
+    assert_eq!(git(&tree, &["log", "-1", "--format=%s"]), "mine");
+    assert!(shell(&tree, "git commit -qm mine-again"));
+    assert_eq!(
+        git(&tree, &["rev-list", "--count", "--merges", "HEAD"]),
+        "1"
+    );
+    let (tree, moved) = told(&merging, "git merge --abort");
+    assert!(
+        moved.contains("that was under way has ended: `echo "),
+        "{moved}"
+    );
+    assert!(shell(&tree, "git commit -qm merged --allow-empty"));
+    assert_eq!(
+        git(&tree, &["rev-list", "--count", "--merges", "HEAD"]),
+        "1"
+    );
+    let picking = merging.replace("git merge feat", "git cherry-pick feat");
+    let (tree, moved) = told(&picking, resolve);
+    assert!(moved.contains("and so the cherry-pick of "), "{moved}");
+    assert!(shell(&tree, "git cherry-pick --quit"));
+}
+
+#[test]
+fn a_rebase_that_an_attempt_ends_can_be_taken_back() {
+    let rebasing = format!(
+        "{COLLEAGUE}; echo m > g; git add g; git commit -qm mine; git checkout -q feat; git rebase main"
+    );
+    for end in [
+        "echo r > g; git add g; GIT_EDITOR=true git rebase --continue",
+        "git rebase --abort",
+        "git rebase --abort; git checkout -q main",
+    ] {
+        let (tree, moved) = told(&rebasing, end);
+        assert!(
+            moved.starts_with("the rebase of feat that was under way has ended, "),
+            "{moved}"
+        );
+        assert_eq!(head(&tree).0.trim(), "feat", "{moved}");
+        let log = git(&tree, &["log", "--format=%s"]);
+        assert_eq!(log, "of a colleague\nfirst", "{moved}");
+    }
+}
+
+#[test]
+fn a_repository_that_is_gone_is_told_as_gone() {
+    let (_, moved) = told("true", "rm -rf .git");
+    assert!(moved.starts_with("`.git` is gone, "), "{moved}");
+}

@@ -299,25 +299,35 @@ fn what_would_fill_the_disk_is_refused_with_the_way_out() {
     tree.write("small", [0; 10]);
     tree.write("large", [0; 100]);
     let cases = [
-        CheckpointLimits {
-            new_bytes_max: 109,
-            ..Default::default()
-        },
-        CheckpointLimits {
-            new_files_max: 1,
-            ..Default::default()
-        },
-        CheckpointLimits {
-            disk_reserve_bytes: u64::MAX / 4,
-            ..Default::default()
-        },
+        (
+            "large",
+            CheckpointLimits {
+                new_bytes_max: 109,
+                ..Default::default()
+            },
+        ),
+        (
+            "large",
+            CheckpointLimits {
+                new_files_max: 1,
+                ..Default::default()
+            },
+        ),
+        // Nothing in the tree is to blame.
+        (
+            "RECOVER_STATE_DIR",
+            CheckpointLimits {
+                disk_reserve_bytes: u64::MAX / 4,
+                ..Default::default()
+            },
+        ),
     ];
-    for limits in cases {
+    for (word, limits) in cases {
         let error = limited(&tree, limits).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoSpace);
         let text = error.to_string();
         assert!(
-            text.contains("large") && text.contains("without checkpoints"),
+            text.contains(word) && text.contains("without checkpoints"),
             "{text}"
         );
     }
