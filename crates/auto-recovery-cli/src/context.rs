@@ -270,6 +270,9 @@ fn redactor(
         return Ok(Redactor::off());
     }
     let redactor = settings.redact.redactor(redaction_key(host));
+    for what in settings.redact.learn_named(&redactor) {
+        printer.warn(what);
+    }
     match settings.redact.values() {
         Ok(values) => redactor.learn_when_needed(values),
         Err(error) if mistakes == Mistakes::Refused => return Err(error),

@@ -55,6 +55,17 @@ pub(crate) fn command_text(text: &str) -> Result<String, String> {
     }
 }
 
+/// The name of a variable of the environment that `text` is.
+///
+/// # Errors
+/// If there can be none of it.
+pub(crate) fn variable(text: &str) -> Result<String, String> {
+    match text.is_empty() || text.contains(['=', '\0']) {
+        true => Err("no variable can be called that: give its name alone, as PIN".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}
+
 /// The name of a chain that `text` is.
 ///
 /// # Errors

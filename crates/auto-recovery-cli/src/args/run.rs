@@ -326,6 +326,6 @@ pub(crate) struct OutcomeArgs {
     /// Mask the value of this variable too in all that is kept and told; may be given several times
     ///
     /// Those whose names say that they are secret, as GITHUB_TOKEN, are masked anyway.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = check::variable)]
     pub(crate) redact_env: Vec<String>,
 }

@@ -5,9 +5,9 @@ use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
-use auto_recovery::Result;
-use auto_recovery::audit::redaction_key;
+use auto_recovery::audit::{encoding, redaction_key};
 use auto_recovery::redaction::{Finding, NotLearned, RedactionStream, Redactor, kinds};
+use auto_recovery::{Error, ErrorKind, Result};
 use serde::Serialize;
 
 use crate::args::RedactArgs;
@@ -89,9 +89,11 @@ fn filter(mut stream: RedactionStream, source: Source<'_>, printer: &Printer) ->
             *counts.entry(one.kind).or_default() += 1;
         }
     };
+    let mut is_first = true;
     printer.data(Escapes::Text, |out| {
         let mut masked = Vec::new();
         source.each(|piece| {
+            refuse_utf_16(&mut is_first, piece)?;
             count(stream.push(piece, &mut masked));
             // Whoever reads sees a line as soon as it can be told.
             out.write_all(&masked)
@@ -109,6 +111,16 @@ fn filter(mut stream: RedactionStream, source: Source<'_>, printer: &Printer) ->
     Ok(Exit::OK)
 }
 
+/// Refuses a text that begins as UTF-16 does: what is secret in it would not be seen.
+fn refuse_utf_16(is_first: &mut bool, piece: &[u8]) -> Result<()> {
+    let refusal = encoding::refusal(piece).filter(|_| *is_first);
+    *is_first = false;
+    match refusal {
+        Some(why) => Err(Error::new(ErrorKind::InvalidInput, why)),
+        None => Ok(()),
+    }
+}
+
 /// Names what is secret in `source`, the text in `file`.
 fn check(
     mut stream: RedactionStream,
@@ -119,7 +131,9 @@ fn check(
     let file = file.to_string_lossy();
     let mut found: Vec<Finding> = Vec::new();
     let mut masked = Vec::new();
+    let mut is_first = true;
     source.each(|piece| {
+        refuse_utf_16(&mut is_first, piece)?;
         masked.clear();
         found.extend(stream.push(piece, &mut masked));
         Ok(())

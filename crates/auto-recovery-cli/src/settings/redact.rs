@@ -164,6 +164,22 @@ impl RedactSettings {
         Redactor::new(key).with_rules(rules).without_kinds(without)
     }
 
+    /// Teaches `redactor` what the command line names as secret. What of it is not masked, and why.
+    pub(crate) fn learn_named(&self, redactor: &Redactor) -> Vec<String> {
+        let is_named = |one: &&Setting<String>| matches!(one.origin, Origin::Flag(_));
+        let mut not_masked = Vec::new();
+        for Setting { value: name, .. } in self.env.iter().filter(is_named) {
+            let Some(value) = named_variable(name) else {
+                not_masked.push(format!("{name} is not set, so nothing of it is masked"));
+                continue;
+            };
+            if let Err(why) = redactor.learn(name, &value.into_vec()) {
+                not_masked.push(format!("the value of {name} is not masked: {why}"));
+            }
+        }
+        not_masked
+    }
+
     /// The values that somebody named as secret, each with the name of its masks.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! How else a value may stand in a text: escaped for JSON, URLs or a shell, or in base 64.
+//! How else a value may stand in a text: escaped for JSON, URLs or a shell, in base 64, or in UTF-16.
 
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const FOR_URLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -43,10 +43,20 @@ pub(super) fn forms(value: &[u8]) -> Vec<Vec<u8>> {
         let shifted = (0..3).map(|offset| base64(value, offset, alphabet));
         forms.extend(shifted.filter(|form| form.len() >= BASE64_LENGTH_MIN));
     }
+    forms.extend(utf_16(value));
     forms.retain(|form| !form.is_empty());
     forms.sort_unstable();
     forms.dedup();
     forms
+}
+
+/// In UTF-16 of either order of bytes, as some shells write what they redirect.
+fn utf_16(value: &[u8]) -> Vec<Vec<u8>> {
+    let Ok(text) = std::str::from_utf8(value) else {
+        return Vec::new();
+    };
+    let of = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
+    vec![of(u16::to_le_bytes), of(u16::to_be_bytes)]
 }
 
 /// As JSON has it inside a string, with slashes escaped too, and inside a string in a string.

@@ -19,7 +19,7 @@ const VALUE_BYTES_MAX: usize = 16 * 1024;
 const VALUES_MAX: usize = 1024;
 
 /// Bytes of all forms of a value, for each of its own.
-const FORMS_FACTOR: usize = 20;
+const FORMS_FACTOR: usize = 24;
 /// Bytes of all forms of all values: what it takes to look for them is built anew with each.
 const FORMS_BYTES_MAX: usize = 512 * 1024;
 /// Of those that were found, and not registered: a text may be full of them.
