@@ -26,6 +26,11 @@ pub(crate) fn words(says: &str, hint: &Hint) -> String {
             "{says}: `recover history {}` lists its attempts",
             session_argument(session_id)
         ),
+        Hint::EndDied { session_id } => format!(
+            "{says}: `recover restore {}` puts the tree back, `recover checkpoint` there keeps it \
+             as it is; then try again",
+            session_argument(session_id)
+        ),
         Hint::WaitForOther => format!("{says}: leave out --no-wait to wait for it"),
         Hint::NameWayBack => "--rollback names nothing to go back to".to_owned(),
         Hint::MakeCheckpoint => format!("{says}: `recover checkpoint` makes one and prints its id"),
@@ -80,6 +85,13 @@ mod tests {
                     session_id: session_id(),
                 },
                 "it is so: `recover history 'a b'` lists its attempts",
+            ),
+            (
+                Hint::EndDied {
+                    session_id: session_id(),
+                },
+                "it is so: `recover restore 'a b'` puts the tree back, `recover checkpoint` there \
+                 keeps it as it is; then try again",
             ),
             (
                 Hint::WaitForOther,

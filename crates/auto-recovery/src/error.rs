@@ -131,6 +131,11 @@ pub enum Hint {
         /// The session.
         session_id: String,
     },
+    /// Put the tree back that the session, which died, left, or keep it as it is.
+    EndDied {
+        /// The session.
+        session_id: String,
+    },
     /// Wait for the other recovery rather than fail.
     WaitForOther,
     /// Name another way back: the one that was named is not there.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::session_id::short;
 use auto_recovery::files::check_room;
+use auto_recovery::process::are_seen;
 use auto_recovery::run::Health;
 use auto_recovery::{Error, Result};
 use serde::Serialize;
@@ -125,8 +126,21 @@ fn checks(context: &Context) -> Vec<Check> {
         }
         checks.extend(tree(health, home_that_is_none(settings)));
     }
+    checks.extend(processes());
     checks.extend(files(settings));
     checks
+}
+
+/// Whether what commands leave running can be seen.
+fn processes() -> Option<Check> {
+    (!are_seen()).then(|| {
+        let says = "there is no /proc to read: what a command leaves running is not seen";
+        Check::wrong(
+            "processes",
+            says.to_owned(),
+            "mount it: mount -t proc proc /proc",
+        )
+    })
 }
 
 /// The configuration files that do not count, or not whole.

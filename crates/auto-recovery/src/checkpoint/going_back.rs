@@ -141,6 +141,19 @@ impl CheckpointSession {
         })
     }
 
+    /// Removes what a restore that was killed left in the tree, which now is as `ground`. Only for
+    /// who holds the workspace: else the restore may be at work.
+    ///
+    /// # Errors
+    /// If the tree cannot be read or written.
+    pub fn clear_killed_restores(&mut self, ground: &Checkpoint) -> Result<()> {
+        if temp::names(&self.store.dir).is_empty() {
+            return Ok(());
+        }
+        self.clear_temps(ground, None)?;
+        temp::end(&self.store.dir)
+    }
+
     /// Removes what a restore that was killed left under its temporary names.
     fn clear_temps(&mut self, to: &Checkpoint, from: Option<&Checkpoint>) -> Result<()> {
         if temp::names(&self.store.dir).is_empty() {

@@ -18,7 +18,8 @@ use crate::checkpoint::good_trees::{Good, MARK_REFS, MARKS_BYTES_MAX, good_trees
 use crate::checkpoint::options::{CheckpointOptions, MIB};
 use crate::checkpoint::restore::reserve;
 use crate::checkpoint::store::CheckpointStore;
-use crate::error::{Error, ErrorKind, Result};
+use crate::checkpoint::unfinished::Unfinished;
+use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::files::{self, Links, Synced, read_small};
 use crate::git::Git;
 use crate::host::{Host, timestamp};
@@ -165,12 +166,20 @@ pub fn remove_session(
             continue;
         }
         is_found = true;
-        let _lock = shelf.lock(state_dir, &*host)?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Busy,
-                format!("the checkpoints of session {session_id:?} are in use; try again later"),
-            )
-        })?;
+        let busy = |why: &str| {
+            let what = format!("the checkpoints of session {session_id:?} {why}");
+            Error::new(ErrorKind::Busy, what)
+        };
+        let _lock = match shelf.lock(state_dir, &*host)? {
+            Hold::Taken(lock) => lock,
+            Hold::InUse => return Err(busy("are in use; try again later")),
+            Hold::Unfinished(died) => {
+                let died = died?;
+                let why = "are in the workspace of a run that died, and what it began may still \
+                           stand in the tree";
+                return Err(busy(why).with_hint(Hint::EndDied { session_id: died }));
+            }
+        };
         let commits: Vec<_> = refs.iter().map(|found| found.commit.as_str()).collect();
         let others = [shelf.refs(KEEP_REFS)?, shelf.refs(MARK_REFS)?].concat();
         let others = others
@@ -192,6 +201,15 @@ pub fn remove_session(
     Ok(is_found)
 }
 
+/// What became of taking a workspace.
+enum Hold {
+    Taken(WorkspaceLock),
+    /// Another process has it.
+    InUse,
+    /// A run died here, of this session, and what it began is neither undone nor kept.
+    Unfinished(Result<String>),
+}
+
 /// Removes all checkpoints of `workspace` with their contents, but those that somebody marked: no
 /// recovery is under way there, or none of it is needed any more. Where one is, that is left to it.
 ///
@@ -203,7 +221,7 @@ pub fn remove_ended(state_dir: &Path, workspace: &Workspace, host: Arc<dyn Host>
     let Some(shelf) = shelves.into_iter().find(is_it) else {
         return Ok(());
     };
-    let Some(_lock) = shelf.lock(state_dir, &*host)? else {
+    let Hold::Taken(_lock) = shelf.lock(state_dir, &*host)? else {
         return Ok(());
     };
     let marked: Vec<String> = good_trees_of(state_dir, workspace)?
@@ -246,8 +264,8 @@ pub fn prune(
     let mut held = Vec::new();
     for shelf in shelves(state_dir, options, Some(&host))? {
         match shelf.lock(state_dir, &*host)? {
-            Some(lock) => held.push((shelf, lock)),
-            None => report.busy += 1,
+            Hold::Taken(lock) => held.push((shelf, lock)),
+            Hold::InUse | Hold::Unfinished(_) => report.busy += 1,
         }
     }
     for (shelf, _lock) in &held {
@@ -389,8 +407,8 @@ impl Shelf {
         Some(PathBuf::from(OsStr::from_bytes(&root)))
     }
 
-    /// Takes the workspace, if nobody has it.
-    fn lock(&self, state_dir: &Path, host: &dyn Host) -> Result<Option<WorkspaceLock>> {
+    /// Takes the workspace, if nobody has it or needs it.
+    fn lock(&self, state_dir: &Path, host: &dyn Host) -> Result<Hold> {
         let key = self.dir.file_name().unwrap_or_default().to_string_lossy();
         let holder = LockHolder {
             pid: std::process::id(),
@@ -400,12 +418,16 @@ impl Shelf {
         };
         match WorkspaceLock::try_key(state_dir, &key, &holder)? {
             // A run that died may still need its trees.
-            Locked::Ours(_) if self.dir.join("pending.json").exists() => Ok(None),
-            Locked::Ours(lock) => {
-                self.git.make_sure()?;
-                Ok(Some(lock))
-            }
-            Locked::Theirs(_) => Ok(None),
+            Locked::Ours(lock) => match Unfinished::find_in(&self.dir).transpose() {
+                Some(died) => Ok(Hold::Unfinished(
+                    died.map(|died| died.run().session_id.clone()),
+                )),
+                None => {
+                    self.git.make_sure()?;
+                    Ok(Hold::Taken(lock))
+                }
+            },
+            Locked::Theirs(_) => Ok(Hold::InUse),
         }
     }
 

@@ -7,7 +7,10 @@ use super::RecoveryAuditEntry;
 
 /// An attempt that another program made. A key that is not listed is an error.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an object with the keys of an attempt"
+)]
 pub struct LogLine {
     session_id: Option<String>,
     strategy: String,

@@ -273,7 +273,12 @@ impl<'m> Recovering<'m> {
             RecoveryEnd::Interrupted => "Interrupted by the user.".to_owned(),
         };
         let flaky = cure.is_some_and(|cure| cure.verdict == Verdict::Flaky);
-        let took = self.record_end(end, &strategy_used, flaky, &message)?;
+        let is_kept = success && !self.changed.is_empty();
+        let took = self.record_end(end, &strategy_used, flaky, &message);
+        let took = took.map_err(|error| match is_kept {
+            true => error.context("the cure stays, and its attempt is on record to be undone"),
+            false => error,
+        })?;
         let result = RecoveryResult {
             success,
             strategy_used,

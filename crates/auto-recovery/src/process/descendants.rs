@@ -104,6 +104,17 @@ impl Process {
     }
 }
 
+/// Whether something that this program started, or that became its child, still runs though nobody
+/// can say what: `/proc` cannot be read here.
+pub fn left_unseen() -> bool {
+    are_adopted() && !are_seen() && has_children()
+}
+
+/// Whether this system shows which processes there are.
+pub fn are_seen() -> bool {
+    Stat::ours().is_some()
+}
+
 /// A process of a run.
 #[derive(Debug)]
 pub(super) struct Relative {

@@ -43,7 +43,7 @@ mod unread;
 mod watch;
 
 pub use capture::{Capture, Piece, Stream};
-pub use descendants::{Process, become_subreaper};
+pub use descendants::{Process, are_seen, become_subreaper, left_unseen};
 pub use ending::{Remains, end};
 pub use foreground::ControllingTerminal;
 pub use held_output::{HeldOutput, HeldStreams};

@@ -1,6 +1,6 @@
 //! Starting a command in a process group of its own.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,6 +12,7 @@ use super::children;
 use super::rawsignal::send;
 use super::spec::{CommandSpec, Exit};
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{Links, open_regular};
 use crate::platform::control_group::ControlGroup;
 
 /// The three streams of a command.
@@ -142,6 +143,34 @@ fn command(spec: &CommandSpec) -> Result<Command> {
     Ok(command)
 }
 
+/// Whether the file at `path` begins with a `#!` line that ends with a carriage return.
+fn first_line_has_cr(path: &Path) -> bool {
+    /// The longest first line that the system reads.
+    const LINE_BYTES_MAX: u64 = 256;
+
+    let Ok(file) = open_regular(path, Links::Follow) else {
+        return false;
+    };
+    let mut head = Vec::new();
+    let read = file.take(LINE_BYTES_MAX).read_to_end(&mut head);
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    read.is_ok() && line.starts_with(b"#!") && line.ends_with(b"\r")
+}
+
+/// Why the program `name` at `path`, which is there, is said not to be.
+fn no_interpreter(name: &str, path: &Path) -> String {
+    match first_line_has_cr(path) {
+        true => format!(
+            "the first line of `{name}` ends with a carriage return, as Windows writes it, and no \
+             interpreter has that in its name: `sed -i 's/\\r$//' {name}` takes it away"
+        ),
+        false => format!(
+            "`{name}` exists, but the interpreter in its first line does not: install it or \
+             correct the line"
+        ),
+    }
+}
+
 /// Why `spec` could not be started, with the way out.
 fn refusal(spec: &CommandSpec, error: io::Error) -> Error {
     let name = spec.program().to_string_lossy();
@@ -162,12 +191,9 @@ fn refusal(spec: &CommandSpec, error: io::Error) -> Error {
             ErrorKind::CommandNotFound,
             "the name of the program is empty: is a variable unset?".to_owned(),
         ),
-        Some(Errno::NOENT) if by_path && path.symlink_metadata().is_ok() => (
-            ErrorKind::NotExecutable,
-            format!(
-                "`{name}` exists, but the interpreter in its first line does not: install it or correct the line"
-            ),
-        ),
+        Some(Errno::NOENT) if by_path && path.symlink_metadata().is_ok() => {
+            (ErrorKind::NotExecutable, no_interpreter(&name, &path))
+        }
         Some(Errno::NOENT) if by_path => (
             ErrorKind::CommandNotFound,
             format!("there is no program `{name}`: check the path"),

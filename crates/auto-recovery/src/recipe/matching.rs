@@ -27,7 +27,22 @@ pub struct Candidate<'r> {
     pub files: Range<usize>,
 }
 
-impl Candidate<'_> {
+impl<'r> Candidate<'r> {
+    /// The same with the tool by its name alone, where it is started as a program of a package of
+    /// Node.
+    pub fn by_name(&self) -> Option<Candidate<'r>> {
+        let by_name = self.argv.strip_prefix(&NODE_RUNNER.map(str::to_owned))?;
+        let shorter = |at: usize| at.saturating_sub(NODE_RUNNER.len());
+        by_name.first()?;
+        Some(Candidate {
+            recipe: self.recipe,
+            argv: by_name.to_vec(),
+            place: self.place.clone(),
+            files: shorter(self.files.start)..shorter(self.files.end),
+            ..*self
+        })
+    }
+
     fn told(mut self) -> Self {
         self.is_told = true;
         self

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::exit::EXIT_TIMED_OUT;
 use crate::failure::Category;
 use crate::manager::{Recovery, RecoveryEnd};
+use crate::process::left_unseen;
 use crate::run::advice::{Advice, Wish};
 use crate::run::event::RunEvent;
 use crate::run::helpers::escalation::escalate;
@@ -63,7 +64,7 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
                 run.observe(&RunEvent::NotTried { why });
             }
         }
-        run.show_not_ended();
+        let still_runs = show_not_ended(run, attempts);
         run.observe(&RunEvent::NotRecovered {
             why: &not_recovered(run, failed, exit, &recovery),
             attempts,
@@ -72,7 +73,7 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
                 attempts,
                 undone: ending.undone && recovery.not_covered.is_empty(),
                 mended_before: ending.mended_before,
-                still_runs: !run.runner.not_ended().is_empty(),
+                still_runs,
             }),
             left: match run.runner.request.tree.keep_failed_changes {
                 true => &recovery.left_changed,
@@ -105,6 +106,21 @@ pub(super) fn conclude(run: &Run, recovery: Recovery, ending: Ending<'_>) -> Res
         ..run.outcome(exit, end, recovery.result)
     })
 }
+
+/// Names what still runs and had to end, or says that it cannot be seen. Whether there is any.
+fn show_not_ended(run: &Run, attempts: usize) -> bool {
+    run.show_not_ended();
+    let left_unseen = attempts > 0 && left_unseen();
+    if left_unseen {
+        run.observe(&RunEvent::Warning { what: LEFT_UNSEEN });
+    }
+    left_unseen || !run.runner.not_ended().is_empty()
+}
+
+/// The warning where no process can be seen.
+const LEFT_UNSEEN: &str = "something that was started here still runs, and may write on: without \
+                           /proc nobody can name or end it; mount it (`mount -t proc proc /proc`), \
+                           and end it by hand";
 
 /// Processes that are named one by one.
 const NAMED_MAX: usize = 4;
@@ -242,5 +258,10 @@ fn not_recovered(run: &Run, failed: &Failed, exit: RunExit, recovery: &Recovery)
     };
     let (command, result) = (&run.runner.command, &recovery.result);
     let attempts = result.attempts.len();
-    last_line::why((command, end, attempts), exit, result.final_error.as_ref())
+    // The code and the kind are of one run: of the last one that failed.
+    let error = run
+        .runner
+        .last_error()
+        .or_else(|| result.final_error.clone());
+    last_line::why((command, end, attempts), exit, error.as_ref())
 }

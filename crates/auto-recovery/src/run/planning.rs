@@ -429,6 +429,8 @@ pub(super) fn prepared(
 ) -> Result<StrategyCommand, Obstacle> {
     let recipe = candidate.recipe;
     let folder = machine.folder(&candidate.place).ok_or(Obstacle::Place)?;
+    let by_name = by_name(candidate, machine, &folder);
+    let candidate = by_name.as_ref().unwrap_or(candidate);
     let has = |file: &String| machine.has_file(&folder.join(file));
     if !recipe.files.is_empty() && !recipe.files.iter().any(has) {
         return Err(Obstacle::Files(recipe.files.clone()));
@@ -463,6 +465,20 @@ pub(super) fn prepared(
         typed: false,
         preset: None,
     })
+}
+
+/// The same command with its tool by name, where no package in or above `folder` has it and the
+/// search path does: so a script of a package finds it, too.
+fn by_name<'r>(
+    candidate: &Candidate<'r>,
+    machine: &dyn Machine,
+    folder: &Path,
+) -> Option<Candidate<'r>> {
+    let named = candidate.by_name().filter(|named| !named.is_elsewhere)?;
+    let tool = named.argv.first()?;
+    let in_package = |dir: &Path| machine.has_file(&dir.join("node_modules/.bin").join(tool));
+    let is_found = !folder.ancestors().any(in_package) && machine.has_program(tool, folder);
+    is_found.then_some(named)
 }
 
 /// The first word of `candidate` that leads out of the workspace. A program of an output counts,

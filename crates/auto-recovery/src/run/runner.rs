@@ -68,6 +68,8 @@ struct State {
     first_failed_at: Option<Duration>,
     /// The exit of the last failed run of the user's command.
     last_failure: Option<RunExit>,
+    /// What failed then, where it was run again.
+    last_error: Option<Failure>,
     session: Option<Session>,
     /// Processes that should have ended and could not be ended.
     not_ended: Vec<Process>,
@@ -103,6 +105,7 @@ impl Runner {
         let state = State {
             first_failed_at: None,
             last_failure: None,
+            last_error: None,
             session: None,
             not_ended: Vec::new(),
             kept: Vec::new(),
@@ -222,6 +225,7 @@ impl Runner {
             let mut state = self.state();
             state.first_failed_at.get_or_insert(now);
             state.last_failure = Some(exit_of(&ran));
+            state.last_error = None;
         }
         Ok(ran)
     }
@@ -313,15 +317,18 @@ impl Runner {
         }
     }
 
-    /// Remembers what the user's own command left running: what carries the mark of this run, but
-    /// not of a helper, which may have gone on starting others meanwhile.
+    /// Remembers what the user's own command left running. Once a helper ran, that is what carries
+    /// the mark of this run and not of the helper, which may have gone on starting others.
     fn keep_running(&self, left: &[Process]) {
         let mark = mark_of_run(&self.run_id);
         let mut state = self.state();
         let helper = state.helper.clone();
         let is_helpers = |process: &Process| helper.as_ref().is_some_and(|m| process.is_marked(m));
-        let kept = left.iter().filter(|process| process.is_marked(&mark));
-        let kept = kept.filter(|process| !is_helpers(process)).cloned();
+        let is_own = |process: &Process| process.is_marked(&mark) && !is_helpers(process);
+        let kept = left
+            .iter()
+            .filter(|process| helper.is_none() || is_own(process));
+        let kept = kept.cloned();
         state.kept.extend(kept);
     }
 
@@ -502,6 +509,16 @@ impl Runner {
 
     pub(super) fn last_failure(&self) -> Option<RunExit> {
         self.state().last_failure
+    }
+
+    /// Notes what failed when the command was run again, last.
+    pub(super) fn note_error(&self, failure: Failure) {
+        self.state().last_error = Some(failure);
+    }
+
+    /// What failed when the command was run again, last.
+    pub(super) fn last_error(&self) -> Option<Failure> {
+        self.state().last_error.clone()
     }
 
     /// Whether the command would find all that it reads again; else the reason why not.

@@ -203,6 +203,7 @@ impl Verifier for Rerun {
             ),
         };
         verification.failure = Some(detection.failure.clone());
+        self.runner.note_error(detection.failure.clone());
         if !same || elsewhere {
             self.seen.set(Failed {
                 failure: detection.failure,

@@ -104,6 +104,7 @@ impl GuardedTree {
         };
         let mut session = store.begin_session(session_id)?;
         let ground = session.snapshot("the tree as the recovery found it")?;
+        session.clear_killed_restores(&ground)?;
         let unfinished = match claim.is_ours() {
             true => Some(begin_pending(run, claim, session_id, &ground)?),
             false => None,

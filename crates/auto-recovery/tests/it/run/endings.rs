@@ -248,3 +248,41 @@ fn a_fix_that_cannot_be_run_is_said_to_have_failed_and_not_tried_again() {
     project.shell("grep -q mended value", &["date +%N > value; no-such-agent"]);
     assert_eq!(project.trail().len(), 3);
 }
+
+#[test]
+fn the_last_line_has_the_code_and_the_kind_of_one_failure() {
+    let project = Project::new(&[]);
+    let script = "if [ -e again ]; then echo 'error[E0308]: mismatched types' >&2; exit 1; fi; \
+                  touch again; echo 'curl: (7) Failed to connect to h port 80: Connection refused' \
+                  >&2; exit 7";
+    let policy = Policy {
+        retry: Some(1),
+        base_delay: Duration::from_millis(1),
+        ..Policy::default()
+    };
+    let (outcome, seen) = project.run(project.request(&["sh", "-c", script], policy));
+    assert_eq!(outcome.unwrap().exit, RunExit::Code(1));
+    let last = seen
+        .events
+        .iter()
+        .rfind(|event| event.starts_with("NotRecovered"));
+    let last = last.expect("a last line");
+    assert!(last.contains("(exit 1, E0308)"), "{last}");
+}
+
+#[test]
+fn what_the_first_run_left_running_is_named_and_stays() {
+    let project = Project::new(&[]);
+    let script = "sleep 30 >/dev/null 2>&1 & echo $! > pid; exit 3";
+    let (outcome, seen) = project.shell(script, &[]);
+    assert_eq!(outcome.exit, RunExit::Code(3));
+    let pid = project.read("pid").trim().to_owned();
+    let named = format!("still running, as the command left it: {pid} sleep 30");
+    assert!(
+        seen.events.iter().any(|event| event.contains(&named)),
+        "{:?}",
+        seen.events
+    );
+    let kill = std::process::Command::new("kill").arg(&pid).status();
+    assert!(kill.unwrap().success(), "it is the command's");
+}
