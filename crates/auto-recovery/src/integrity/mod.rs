@@ -10,6 +10,7 @@
 
 mod base64;
 mod chain;
+mod consistency;
 mod finding;
 mod hex;
 mod merkle;
@@ -20,6 +21,7 @@ mod seal;
 pub(crate) use self::base64::decode_hash;
 pub use self::base64::{decode as decode_base64, encode as base64};
 pub use self::chain::{Broken, Chain};
+pub use self::consistency::{Grown, Growth, is_consistent};
 pub use self::finding::{Finding, FindingKind, Verdict};
 pub use self::hex::hex;
 pub use self::merkle::{Hash, Range, Tree, leads_to, leaf_hash};
