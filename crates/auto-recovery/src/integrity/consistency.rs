@@ -8,7 +8,7 @@ use super::{Hash, Range, leaf_hash};
 
 /// A tree that grows from an old size to a new one while its leaves come by, each once.
 #[derive(Clone, Debug)]
-pub struct Growth {
+pub(crate) struct Growth {
     old_size: u64,
     new_size: u64,
     /// The trees whose roots the proof has, in the order of the proof.
@@ -26,7 +26,7 @@ struct Part {
 
 /// What a tree grew from and to, and the proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grown {
+pub(crate) struct Grown {
     /// The root at the old size.
     pub old_root: Hash,
     /// The root at the new one.
@@ -37,7 +37,7 @@ pub struct Grown {
 
 impl Growth {
     /// The growth from `old_size` leaves to `new_size`; `None` if that is fewer.
-    pub fn new(old_size: u64, new_size: u64) -> Option<Self> {
+    pub(crate) fn new(old_size: u64, new_size: u64) -> Option<Self> {
         let mut spans = Vec::new();
         if old_size > 0 {
             add_spans(old_size, 0..new_size, true, &mut spans);
@@ -56,8 +56,13 @@ impl Growth {
         })
     }
 
+    /// The old size, and the new one.
+    pub(crate) fn sizes(&self) -> (u64, u64) {
+        (self.old_size, self.new_size)
+    }
+
     /// Adds the next leaf. What comes behind the new size is left out.
-    pub fn push(&mut self, leaf: &[u8]) {
+    pub(crate) fn push(&mut self, leaf: &[u8]) {
         let index = self.all.size();
         if index == self.new_size {
             return;
@@ -78,7 +83,7 @@ impl Growth {
     }
 
     /// The proof; `None` if there were fewer leaves than the new size says.
-    pub fn finish(self) -> Option<Grown> {
+    pub(crate) fn finish(self) -> Option<Grown> {
         (self.all.size() == self.new_size).then(|| Grown {
             old_root: self.old_root,
             new_root: self.all.root(),
@@ -112,7 +117,7 @@ fn add_spans(old: u64, leaves: Span<u64>, is_old: bool, spans: &mut Vec<Span<u64
 
 /// Whether `proof` shows that the tree of `new_size` leaves that has `new_root` begins with that of
 /// `old_size` leaves that has `old_root` (RFC 9162 §2.1.4.2).
-pub fn is_consistent(
+pub(crate) fn is_consistent(
     (old_size, old_root): (u64, &Hash),
     (new_size, new_root): (u64, &Hash),
     proof: &[Hash],
