@@ -17,7 +17,7 @@ fn witness(machine: &Machine, words: [&str; 2]) -> Output {
         .arg(machine.work().join("witness"))
         .args(words)
         .output()
-        .unwrap()
+        .expect("python3")
 }
 
 /// Its answer to the request in the file `body` about the store with the key `log`, written to the
@@ -25,9 +25,9 @@ fn witness(machine: &Machine, words: [&str; 2]) -> Output {
 fn ask(machine: &Machine, log: &str, body: &str) -> (String, String) {
     machine.write("project/body", body);
     let body = machine.work().join("body");
-    let output = witness(machine, [log, body.to_str().unwrap()]);
-    fs::write(machine.work().join("answer"), &output.stdout).unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
+    let output = witness(machine, [log, body.to_str().expect("a text")]);
+    fs::write(machine.work().join("answer"), &output.stdout).expect("written");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("a text").trim().to_owned();
     (text(output.stdout), text(output.stderr))
 }
 
@@ -37,7 +37,7 @@ fn known(store: &[&str]) -> (Machine, String) {
     let log = machine.recover_with(&[&["log"], store].concat(), TRAIL);
     assert_eq!(log.code, 0, "{log:?}");
     let own = witness(&machine, ["", ""]).stdout;
-    let own = String::from_utf8(own).unwrap();
+    let own = String::from_utf8(own).expect("a text");
     let config = format!("[seal]\nwitnesses = [\"{}\"]\n", own.trim());
     machine.write("user/.config/recover/config.toml", &config);
     let run = machine.recover(&[&["key", "witness"], store].concat());
@@ -84,7 +84,7 @@ fn a_witness_is_asked_answers_and_is_told_of() {
         assert_eq!(ask(&machine, &key, &run.stdout).1, "");
         let run = machine.recover_with(
             &[&["seal", "--cosignatures", "-"], store].concat(),
-            &fs::read_to_string(machine.work().join("answer")).unwrap(),
+            fs::read_to_string(machine.work().join("answer")).unwrap(),
         );
         refused(&run, 0, "on record now");
         refused(&recover(&verify), 0, says);

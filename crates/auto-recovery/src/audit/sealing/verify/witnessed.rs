@@ -86,15 +86,14 @@ impl<'a> Testimonies<'a> {
                 return;
             }
         };
-        match self.seals.get(&(seal.chain.as_str(), seal.number)) {
-            Some(there) if **there == seal => {
-                if roots.get(&seal.size).copied().flatten() == Some(seal.root) {
-                    self.count(seal, said.holding);
-                }
+        let there = self.seals.get(&(seal.chain.as_str(), seal.number));
+        if there.is_some_and(|there| **there == seal) {
+            // A journal that does not agree with it has its finding.
+            if roots.get(&seal.size).copied().flatten() == Some(seal.root) {
+                self.count(seal, said.holding);
             }
-            _ if self.origins.contains(seal.origin.as_str()) => self.missing.push((seal, number)),
-            // Of another store, or of one whose seals are all gone.
-            _ => {}
+        } else if self.origins.contains(seal.origin.as_str()) {
+            self.missing.push((seal, number));
         }
     }
 
