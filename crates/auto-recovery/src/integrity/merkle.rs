@@ -160,4 +160,4 @@ fn path_of(leaves: &[Hash], index: usize) -> Vec<Hash> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

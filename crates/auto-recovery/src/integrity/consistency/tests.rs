@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::integrity::merkle::tests::LEAVES;
 use crate::integrity::{Tree, hex};
 
 fn leaves(count: u64) -> Vec<Vec<u8>> {
@@ -102,17 +103,7 @@ fn the_proofs_of_the_standards_example() {
 
 #[test]
 fn the_vectors_of_certificate_transparency() {
-    let all: [&[u8]; 8] = [
-        b"",
-        b"\x00",
-        b"\x10",
-        b"\x20\x21",
-        b"\x30\x31",
-        b"\x40\x41\x42\x43",
-        b"\x50\x51\x52\x53\x54\x55\x56\x57",
-        b"\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f",
-    ];
-    let all: Vec<_> = all.iter().map(|leaf| leaf.to_vec()).collect();
+    let all: Vec<_> = LEAVES.iter().map(|leaf| leaf.to_vec()).collect();
     let hexes = |old, new: usize| -> Vec<String> {
         let made = check(old, &all[..new]);
         made.proof.iter().map(|hash| hex(hash)).collect()
