@@ -49,6 +49,12 @@ pub(crate) fn words(says: &str, hint: &Hint) -> String {
         Hint::NewChain => format!(
             "{says}: `recover verify` tells more; `recover seal --new-chain --reason TEXT` goes on"
         ),
+        Hint::WitnessKey => {
+            format!("{says}: `recover key witness` makes it, and prints what they are told")
+        }
+        Hint::AskWitness { size } => {
+            format!("{says}: `recover seal --add-checkpoint {size}` asks from there")
+        }
         Hint::CopyStore { dir } => format!(
             "{says}: name the files in it, or `recover copy jsonl:{} STORE`",
             dir.display()
@@ -117,6 +123,17 @@ mod tests {
                  several people",
             ),
             (
+                Hint::CopyStore { dir: "d".into() },
+                "it is so: name the files in it, or `recover copy jsonl:d STORE`",
+            ),
+        ];
+        cases.into_iter().for_each(check);
+    }
+
+    #[test]
+    fn each_hint_about_seals_names_what_to_type() {
+        let cases = [
+            (
                 Hint::Verify,
                 "it is so: `recover verify` names what changed",
             ),
@@ -126,16 +143,22 @@ mod tests {
                  goes on",
             ),
             (
-                Hint::CopyStore { dir: "d".into() },
-                "it is so: name the files in it, or `recover copy jsonl:d STORE`",
+                Hint::WitnessKey,
+                "it is so: `recover key witness` makes it, and prints what they are told",
+            ),
+            (
+                Hint::AskWitness { size: 17 },
+                "it is so: `recover seal --add-checkpoint 17` asks from there",
             ),
         ];
-        for (hint, expected) in cases {
-            let cause = Error::new(ErrorKind::Io, "no");
-            let error = Error::new(ErrorKind::Io, "it is so").with_hint(hint);
-            let error = error.with_source(cause).context("do it");
-            assert_eq!(chain(&error), format!("do it: {expected}: no"));
-            assert_eq!(error.chain(), "do it: it is so: no");
-        }
+        cases.into_iter().for_each(check);
+    }
+
+    fn check((hint, expected): (Hint, &str)) {
+        let cause = Error::new(ErrorKind::Io, "no");
+        let error = Error::new(ErrorKind::Io, "it is so").with_hint(hint);
+        let error = error.with_source(cause).context("do it");
+        assert_eq!(chain(&error), format!("do it: {expected}: no"));
+        assert_eq!(error.chain(), "do it: it is so: no");
     }
 }

@@ -67,6 +67,10 @@ fn words(says: &str, hint: &Hint) -> String {
         Hint::GiveMore { of } => format!("{says} {}", of.join("; ")),
         Hint::Verify => format!("{says}: `recover verify` names what changed"),
         Hint::NewChain => format!("{says}: `recover verify` tells more"),
+        Hint::WitnessKey => format!("{says}: `recover key witness` makes it"),
+        Hint::AskWitness { size } => {
+            format!("{says}: `recover seal --add-checkpoint {size}` asks from there")
+        }
         Hint::CopyStore { .. } => format!("{says}: name the files in it"),
     }
 }

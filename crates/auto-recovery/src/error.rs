@@ -152,6 +152,13 @@ pub enum Hint {
     Verify,
     /// Look at what happened to the seals, and begin a new chain if it is understood.
     NewChain,
+    /// Make the key by which witnesses know the store.
+    WitnessKey,
+    /// Ask the witness from the number of records that it signed last.
+    AskWitness {
+        /// That number.
+        size: u64,
+    },
     /// Name the files in the directory, or copy the store that it is.
     CopyStore {
         /// The directory.

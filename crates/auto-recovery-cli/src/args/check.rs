@@ -78,6 +78,16 @@ pub(crate) fn chain(text: &str) -> Result<String, String> {
     }
 }
 
+/// The number of journal records that `text` is.
+///
+/// # Errors
+/// If it is none.
+pub(crate) fn records(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| {
+        "it is the number of records that the witness signed last, 0 if it signed none".to_owned()
+    })
+}
+
 /// The reason that `text` is.
 ///
 /// # Errors

@@ -53,7 +53,7 @@ pub(crate) enum Required {
     Sealed,
     /// A chain named with --pin sealed it
     Pinned,
-    /// A seal given with --against agrees
+    /// A seal given with --against agrees, or a witness of `[seal] witnesses` signed one
     Outside,
 }
 
@@ -62,6 +62,8 @@ Examples:
   recover seal                          seal what is on record now
   recover seal --print >> ../seals      keep the seal where nobody who can write here can write
   recover seal --sign ~/.ssh/id_ed25519.pub     and sign it as yourself; the signature goes on record
+  recover seal --add-checkpoint 0 > request     what a witness is sent to sign the first seal
+  recover seal --cosignatures answer    keep what it signed; `recover verify` tells it
   recover seal --new-chain --reason 'restored from the backup of Monday'";
 
 /// Seal what is on record now
@@ -84,8 +86,27 @@ pub(crate) struct SealArgs {
     #[arg(long, conflicts_with = "new_chain")]
     pub(crate) close: bool,
 
+    /// Print what a witness is sent to sign the newest seal, if it signed one of OLD records last
+    /// (0: none)
+    #[arg(
+        long,
+        value_name = "OLD",
+        value_parser = check::records,
+        allow_hyphen_values = true,
+        conflicts_with_all = ["print", "sign", "close"]
+    )]
+    pub(crate) add_checkpoint: Option<u64>,
+
+    /// Keep the signatures that a witness answered, from this file, or `-` for standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["print", "sign", "close", "new_chain", "add_checkpoint"]
+    )]
+    pub(crate) cosignatures: Option<PathBuf>,
+
     /// Only hand the newest seal to the command of `[seal] publish`, as runs do when they end
-    #[arg(long, hide = true, conflicts_with_all = ["print", "sign", "close", "new_chain"])]
+    #[arg(long, hide = true, conflicts_with_all = ["print", "sign", "close", "new_chain", "add_checkpoint", "cosignatures"])]
     pub(crate) publish_newest: bool,
 
     /// Go on in a new chain, because the key or the seals of the old one are gone
@@ -143,14 +164,16 @@ const KEY_EXAMPLES: &str = "\
 Examples:
   recover key show     the chain of this store: write it down elsewhere, for `verify --pin`
   recover key list     the chains that this machine began, and the store of each
+  recover key witness  the key by which witnesses know this store: their operators are told it
   recover key init -o ~/identity.txt      an identity, and the lines that encrypt texts to it
   recover key rotate --to age1...         after something was erased: old backups open nothing then
   recover key shred SESSION               its texts are gone, here and in every copy";
 
 /// Show the chains of seals that this machine makes, and look after keys of encrypted texts
 ///
-/// Keys of seals make themselves, are used once and need no backup. The name of a chain is worth
-/// writing down: with it, `recover verify --pin` knows the real one anywhere.
+/// Keys of seals make themselves, are used once and need no backup; the one for witnesses stays.
+/// The name of a chain is worth writing down: with it, `recover verify --pin` knows the real one
+/// anywhere.
 #[derive(Args, Debug)]
 #[command(after_long_help = KEY_EXAMPLES)]
 pub(crate) struct KeyArgs {
@@ -165,6 +188,8 @@ pub(crate) enum KeyCommand {
     Show,
     /// List the chains that this machine began
     List,
+    /// Print the key by which witnesses know this store, made the first time
+    Witness,
     /// Make an identity, and print what encrypts texts to it
     Init {
         /// File for the identity; it must not be there

@@ -304,6 +304,7 @@ fn push_run(rows: &mut Vec<Row>, run: &RunSettings) {
         on_audit_failure: _,
         seal_when: _,
         seal_publish: _,
+        seal_witnesses: _,
         learn,
         recipes,
         rules,
@@ -371,6 +372,7 @@ fn push_ends(rows: &mut Vec<Row>, run: &RunSettings) {
         on_audit_failure,
         seal_when,
         seal_publish,
+        seal_witnesses,
         ..
     } = run;
     rows.push(row("on_leftover", on_leftover, |what| {
@@ -384,6 +386,14 @@ fn push_ends(rows: &mut Vec<Row>, run: &RunSettings) {
         command
             .as_ref()
             .map_or(Value::Null, |command| json!(command.to_string()))
+    }));
+    rows.push(row("seal.witnesses", seal_witnesses, |witnesses| {
+        json!(
+            witnesses
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        )
     }));
 }
 

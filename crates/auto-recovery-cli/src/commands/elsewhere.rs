@@ -57,6 +57,7 @@ fn needs_own(command: &Command) -> Option<(&'static str, &'static str)> {
         Command::Proof(args) if args.check.is_none() => Some(("proof", THERE)),
         Command::Key(args) => match args.what {
             KeyCommand::Show => Some(("key show", THERE)),
+            KeyCommand::Witness => Some(("key witness", THERE)),
             KeyCommand::Rotate { .. } => Some(("key rotate", THERE)),
             KeyCommand::Shred { .. } => Some(("key shred", THERE)),
             KeyCommand::List | KeyCommand::Init { .. } | KeyCommand::Identity => None,

@@ -4,7 +4,7 @@ use auto_recovery::audit::sealing::{Keys, newest_seal};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::{KeyArgs, KeyCommand};
-use crate::commands::session_keys;
+use crate::commands::{session_keys, witness};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Table};
@@ -18,6 +18,7 @@ pub(crate) fn key(context: &Context, args: KeyArgs) -> Result<Exit> {
     match args.what {
         KeyCommand::Show => show(context),
         KeyCommand::List => list(context),
+        KeyCommand::Witness => witness::key(context),
         KeyCommand::Init { output } => session_keys::init(context, &output),
         KeyCommand::Identity => session_keys::identity(context),
         KeyCommand::Rotate { to } => session_keys::rotate(context, &to),

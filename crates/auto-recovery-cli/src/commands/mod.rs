@@ -65,6 +65,7 @@ mod transfer;
 mod trust;
 mod verify;
 mod wanted;
+mod witness;
 
 pub(crate) use access::access;
 pub(crate) use advise::advise;

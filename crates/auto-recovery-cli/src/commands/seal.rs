@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::args::SealArgs;
 use crate::commands::publish::{publish, sign_as};
+use crate::commands::witness;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Escapes, stdout_error};
@@ -20,6 +21,19 @@ struct Shown<'a> {
     chain: &'a str,
     number: u64,
     note: &'a str,
+    /// What a witness is sent, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    add_checkpoint: Option<&'a str>,
+}
+
+/// What is told of a seal.
+struct Told<'a> {
+    seal: &'a Seal,
+    note: &'a str,
+    /// What a witness is sent.
+    request: Option<&'a str>,
+    /// Whether the note is printed.
+    print: bool,
 }
 
 /// Seals what is on record now.
@@ -31,6 +45,8 @@ pub(crate) fn seal(context: &Context, args: SealArgs) -> Result<Exit> {
         print,
         sign,
         close,
+        add_checkpoint,
+        cosignatures,
         publish_newest,
         new_chain: _,
         reason,
@@ -39,6 +55,9 @@ pub(crate) fn seal(context: &Context, args: SealArgs) -> Result<Exit> {
     if publish_newest {
         publish(context, &*store)?;
         return Ok(Exit::OK);
+    }
+    if let Some(file) = &cosignatures {
+        return witness::keep(context, &*store, file);
     }
     let state_dir = &context.settings.state_dir.value;
     let sealer = Sealer::new(store.clone(), state_dir, context.host.clone());
@@ -57,12 +76,29 @@ pub(crate) fn seal(context: &Context, args: SealArgs) -> Result<Exit> {
         }
     };
     let Some(seal) = sealed.seal() else {
-        return nothing(context, &sealed);
+        return nothing(context, &sealed, add_checkpoint.is_some());
     };
+    if let Some(why) = sealer.unknown_to_witnesses() {
+        context.printer.warn(format_args!(
+            "seal {} is made, and no witness will know it: {}; `recover key witness` makes a new \
+             key, and they must be told",
+            seal.short(),
+            why.chain()
+        ));
+    }
+    let request = add_checkpoint
+        .map(|old| witness::request(context, &*store, seal, old))
+        .transpose()?;
     let note = newest_seal(&*store)?
         .map(|(_, note)| note)
         .unwrap_or_default();
-    tell(context, &sealed, (seal, &note), print)?;
+    let told = Told {
+        seal,
+        note: &note,
+        request: request.as_deref(),
+        print,
+    };
+    tell(context, &sealed, &told)?;
     if let Some(key) = &sign {
         sign_as(context, &*store, key, (seal, &note))?;
     }
@@ -72,12 +108,13 @@ pub(crate) fn seal(context: &Context, args: SealArgs) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-fn tell(
-    context: &Context,
-    sealed: &Sealed,
-    (seal, note): (&Seal, &str),
-    print: bool,
-) -> Result<()> {
+fn tell(context: &Context, sealed: &Sealed, told: &Told<'_>) -> Result<()> {
+    let Told {
+        seal,
+        note,
+        request,
+        print,
+    } = *told;
     let printer = &context.printer;
     if printer.json {
         return printer.json(&Shown {
@@ -86,11 +123,13 @@ fn tell(
             chain: &seal.chain,
             number: seal.number,
             note,
+            add_checkpoint: request,
         });
     }
-    if print {
+    let data = request.or(print.then_some(note));
+    if let Some(data) = data {
         return printer.data(Escapes::Text, |out| {
-            out.write_all(note.as_bytes()).map_err(stdout_error)
+            out.write_all(data.as_bytes()).map_err(stdout_error)
         });
     }
     match sealed {
@@ -103,14 +142,16 @@ fn tell(
 }
 
 /// There was nothing to seal, or it cannot be.
-fn nothing(context: &Context, sealed: &Sealed) -> Result<Exit> {
+fn nothing(context: &Context, sealed: &Sealed, is_asked: bool) -> Result<Exit> {
     let url = &context.settings.store.value;
     if *sealed == Sealed::NotKept {
         let text = format!("{url} keeps no seals");
         return Err(Error::new(ErrorKind::Refused, text));
     }
-    context
-        .printer
-        .note(format_args!("nothing is recorded in {url} yet"));
+    let text = format!("nothing is recorded in {url} yet");
+    if is_asked {
+        return Err(Error::new(ErrorKind::Refused, text));
+    }
+    context.printer.note(text);
     Ok(Exit::OK)
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use auto_recovery::audit::sealing::{
-    ChainReport, Keys, Outside, Requirements, Verification, VerifyRequest, Voucher, verify as check,
+    ChainReport, Keys, Outside, Requirements, Verification, VerifyRequest, Voucher, Witnessed,
+    verify as check,
 };
 use auto_recovery::integrity::{Finding, Verdict};
 use auto_recovery::{Error, ErrorKind, Result};
@@ -28,6 +29,7 @@ struct Answer<'a> {
     records: u64,
     trails: u64,
     chains: &'a [ChainReport],
+    witnessed: Option<&'a Witnessed>,
     findings: &'a [Finding],
 }
 
@@ -60,6 +62,7 @@ pub(crate) fn verify(context: &Context, args: VerifyArgs) -> Result<Exit> {
             outside: require.contains(&Required::Outside),
         },
         keys: Some(Keys::in_state(&context.settings.state_dir.value)),
+        witnesses: context.settings.run.seal_witnesses.value.clone(),
     };
     let found = check(&*store, &request)?;
     if context.printer.json {
@@ -69,6 +72,7 @@ pub(crate) fn verify(context: &Context, args: VerifyArgs) -> Result<Exit> {
             records: found.records,
             trails: found.trails,
             chains: &found.chains,
+            witnessed: found.witnessed.as_ref(),
             findings: &found.findings,
         })?;
     } else {
@@ -162,7 +166,7 @@ fn tell_newest(context: &Context, found: &Verification) {
     let whose = match chain.and_then(|one| one.vouched_by) {
         Some(Voucher::Key | Voucher::Memory) => " of this machine",
         Some(Voucher::Pin) => ", as it was pinned",
-        Some(Voucher::Outside) => ", whose seal was kept outside",
+        Some(Voucher::Outside) => ", whose seal somebody outside has",
         None => "",
     };
     let since = match (found.records_since, found.entries_since) {
@@ -190,6 +194,13 @@ fn tell_rest(printer: &Printer, found: &Verification) {
         printer.note(format_args!(
             "a new chain was begun at record {record}: {reason}"
         ));
+    }
+    if let Some(Witnessed { seal, witnesses }) = &found.witnessed {
+        let who = witnesses
+            .iter()
+            .map(|one| format!("{} at {}", one.name, one.at));
+        let who = who.collect::<Vec<_>>().join(", ");
+        printer.note(format_args!("seal {seal} is witnessed by {who}"));
     }
     if found.removed > 0 {
         let removals = counted(found.removed, "removal");

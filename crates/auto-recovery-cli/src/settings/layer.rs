@@ -18,7 +18,7 @@ use crate::settings::section::{Section, complaint};
 use crate::settings::value::{absolute_path, parse_durability};
 use crate::settings::{
     EncryptionSettings, FixerSetting, LearnLayer, OnAuditFailure, OnLeftover, RecipeSetting,
-    RedactSettings, RemoteSettings, RetentionSettings, RollbackTarget, RuleSetting, SealWhen,
+    RedactSettings, RemoteSettings, RetentionSettings, RollbackTarget, RuleSetting, SealLayer,
     ServedSettings, Setting, SourceFile, StoreUrl, StrategyCommand, Tier,
 };
 
@@ -35,8 +35,7 @@ pub(crate) struct Layer {
     pub(crate) encryption: EncryptionSettings,
     pub(crate) served: ServedSettings,
     pub(crate) remote: RemoteSettings,
-    pub(crate) seal_when: Option<Setting<SealWhen>>,
-    pub(crate) seal_publish: Option<Setting<StrategyCommand>>,
+    pub(crate) seal: SealLayer,
     pub(crate) policy: PolicyLayer,
     pub(crate) grace: Option<Setting<Duration>>,
     pub(crate) protect: Vec<Setting<String>>,
@@ -102,9 +101,9 @@ impl Layer {
     pub(crate) fn from_user_file(file: &SourceFile) -> Result<Self> {
         with_root(file, |root| {
             let store = root.parsed("store", |text| StoreUrl::parse(&OsString::from(text)))?;
-            let (seal_when, seal_publish) = seal(root)?;
+            let seal = SealLayer::of_user(root)?;
             let layer = Self {
-                encryption: EncryptionSettings::of_user(root, seal_when.as_ref())?,
+                encryption: EncryptionSettings::of_user(root, seal.when.as_ref())?,
                 store: store.map(|store| relative_to(&file.path, store)),
                 state_dir: root.parsed("state_dir", absolute_path)?,
                 durability: root.parsed("durability", parse_durability)?,
@@ -114,8 +113,7 @@ impl Layer {
                 learn: LearnLayer::of_user(root)?,
                 redact: RedactSettings::of_user(root)?,
                 remote: RemoteSettings::of_user(root)?,
-                seal_when,
-                seal_publish,
+                seal,
                 fixers: read_fixers(root)?,
                 ..Self::from_root(root)?
             };
@@ -181,8 +179,7 @@ impl Layer {
             redact: RedactSettings::default(),
             encryption: EncryptionSettings::default(),
             remote: RemoteSettings::default(),
-            seal_when: None,
-            seal_publish: None,
+            seal: SealLayer::default(),
             policy: PolicyLayer::read(root)?,
             grace: root.duration("grace")?,
             protect: protect.map(each).unwrap_or_default(),
@@ -289,19 +286,6 @@ fn retention(root: &mut Section<'_>) -> Result<RetentionSettings> {
         Some(mut section) => RetentionSettings::read(&mut section),
         None => Ok(RetentionSettings::default()),
     }
-}
-
-/// When a run seals, and the command that is given each seal.
-type Sealing = (Option<Setting<SealWhen>>, Option<Setting<StrategyCommand>>);
-
-fn seal(root: &mut Section<'_>) -> Result<Sealing> {
-    let Some(mut section) = root.table("seal")? else {
-        return Ok((None, None));
-    };
-    let when = section.parsed("when", str::parse)?;
-    let publish = section.command("publish")?;
-    section.finish()?;
-    Ok((when, publish))
 }
 
 fn rollback(text: &str) -> Result<RollbackTarget, String> {

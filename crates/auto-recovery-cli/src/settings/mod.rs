@@ -27,6 +27,7 @@ mod remote;
 mod resolve;
 mod retention;
 mod run;
+mod seal;
 mod secret_text;
 #[cfg(feature = "postgres")]
 mod secret_url;
@@ -65,6 +66,7 @@ pub(crate) use remote::RemoteSettings;
 pub(crate) use resolve::Settings;
 pub(crate) use retention::RetentionSettings;
 pub(crate) use run::{Policy, RunRequest, RunSettings};
+pub(crate) use seal::SealLayer;
 pub(crate) use secret_text::SecretText;
 #[cfg(feature = "postgres")]
 pub(crate) use secret_url::SecretUrl;

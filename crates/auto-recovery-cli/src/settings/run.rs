@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use auto_recovery::Category;
+use auto_recovery::integrity::WitnessKey;
 
 use crate::args::{
     MappedExit, OutcomeArgs, Profile, ReportTarget, RunArgs, StrategyArgs, TimingArgs, TreeArgs,
@@ -78,6 +79,8 @@ pub(crate) struct RunSettings {
     pub(crate) seal_when: Setting<SealWhen>,
     /// The command that is given each seal that a run ends with.
     pub(crate) seal_publish: Setting<Option<StrategyCommand>>,
+    /// The witnesses whose signatures of seals count.
+    pub(crate) seal_witnesses: Setting<Vec<WitnessKey>>,
     /// Whether the order of strategies is learned.
     pub(crate) learn: LearnSettings,
     /// Changes to the recipes, the project's before the user's; the first of a name counts.
@@ -350,8 +353,9 @@ impl RunSettings {
             confirm: or_default(top.confirm, false),
             on_leftover: optional(top.on_leftover),
             on_audit_failure: or_default(top.on_audit_failure, OnAuditFailure::Stop),
-            seal_when: or_default(top.seal_when, SealWhen::Attempts),
-            seal_publish: optional(top.seal_publish),
+            seal_when: or_default(top.seal.when, SealWhen::Attempts),
+            seal_publish: optional(top.seal.publish),
+            seal_witnesses: or_default(top.seal.witnesses, Vec::new()),
             learn: top.learn.resolve(),
             recipes,
             rules,
@@ -437,8 +441,7 @@ impl Layer {
             redact,
             encryption,
             remote,
-            seal_when,
-            seal_publish,
+            seal,
             policy,
             grace,
             allow,
@@ -474,8 +477,7 @@ impl Layer {
         self.redact.lay_over(redact);
         self.encryption.lay_over(encryption);
         self.remote.lay_over(remote);
-        fill(&mut self.seal_when, seal_when);
-        fill(&mut self.seal_publish, seal_publish);
+        self.seal.lay_over(seal);
         self.policy.lay_over(policy);
         fill(&mut self.grace, grace);
         fill(&mut self.allow, allow);

@@ -76,6 +76,7 @@ fn a_fresh_machine_has_only_defaults() {
     on_audit_failure      stop          default
     seal.when             attempts      default
     seal.publish          none          default
+    seal.witnesses        none          default
     learn.mode            advise        default
     learn.scope           user          default
     learn.person          10m           default

@@ -50,3 +50,4 @@ mod typing;
 mod unread;
 mod usage;
 mod widths;
+mod witnesses;

@@ -88,7 +88,7 @@ const THERE: &str = "do it on the machine of that server, with its own store";
 /// Each command in its turn: `SESSION` stands for a session, `OTHER` for another, `NEAR` for a
 /// store of one's own, `SERVER` for the server.
 #[rustfmt::skip]
-const COMMANDS: [(&str, Over); 49] = [
+const COMMANDS: [(&str, Over); 50] = [
     ("run -- false", Over::Works(1)),
     ("plan -- false", Over::Works(0)),
     ("classify /dev/null", Over::Works(0)),
@@ -120,6 +120,7 @@ const COMMANDS: [(&str, Over); 49] = [
     ("seal", Over::Refused(THERE)),
     ("proof SESSION 1", Over::Refused(THERE)),
     ("key show", Over::Refused(THERE)),
+    ("key witness", Over::Refused(THERE)),
     ("key rotate --to age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq", Over::Refused(THERE)),
     ("key shred SESSION --yes", Over::Refused(THERE)),
     ("key list", Over::Works(0)),

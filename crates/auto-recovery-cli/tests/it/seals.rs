@@ -100,7 +100,13 @@ fn what_changed_is_named_with_its_place_and_what_comes_next() {
     assert_eq!(
         keys,
         [
-            "verdict", "sealed", "records", "trails", "chains", "findings"
+            "verdict",
+            "sealed",
+            "records",
+            "trails",
+            "chains",
+            "witnessed",
+            "findings"
         ]
     );
     let keys: Vec<_> = answer["findings"][0].as_object().unwrap().keys().collect();

@@ -93,6 +93,8 @@ pub enum JournalEvent {
     ChainStarted(ChainStarted),
     /// Somebody signed a seal with a key of their own.
     SealSigned(SealSigned),
+    /// Witnesses signed a seal.
+    SealWitnessed(SealWitnessed),
     /// A seal was not published as the configuration wants it.
     SealNotPublished(SealNotPublished),
     /// The keys of a session were destroyed: its texts open for nobody any more.
@@ -571,6 +573,16 @@ pub struct SealSigned {
     pub key: String,
     /// The signature of the whole note, in the armour of `ssh-keygen -Y sign`.
     pub signature: String,
+}
+
+/// A seal with the signatures of witnesses.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SealWitnessed {
+    /// The seal, in its short form.
+    pub seal: String,
+    /// Its whole note, to which their lines were added.
+    pub note: String,
 }
 
 /// A seal that the command of the configuration did not take.

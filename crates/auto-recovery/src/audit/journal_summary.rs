@@ -55,6 +55,7 @@ impl JournalSummary {
             | JournalEvent::TrailImported(_)
             | JournalEvent::ChainStarted(_)
             | JournalEvent::SealSigned(_)
+            | JournalEvent::SealWitnessed(_)
             | JournalEvent::SealNotPublished(_)
             | JournalEvent::KeysDestroyed(_)
             | JournalEvent::AlertSaid(_) => return,

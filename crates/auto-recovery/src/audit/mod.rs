@@ -43,8 +43,8 @@ pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, See
 pub use journal::{
     AlertSaid, AttemptFinished, AttemptStarted, ChainStarted, FailureDetected, JournalEvent,
     JournalRecord, KeysDestroyed, LeftBehind, Restored, SealNotPublished, SealSigned,
-    SessionCleared, SessionFinished, SessionHeld, SessionPruned, SessionReleased, SessionStarted,
-    TailQuarantined, TrailImported, TrailRemoved, TrailSealed,
+    SealWitnessed, SessionCleared, SessionFinished, SessionHeld, SessionPruned, SessionReleased,
+    SessionStarted, TailQuarantined, TrailImported, TrailRemoved, TrailSealed,
 };
 pub use journal_summary::{JournalSummary, this_host};
 pub use new_entry::{Appended, NewEntry};

@@ -126,6 +126,7 @@ impl<'a> Texts<'a> {
             | JournalEvent::TrailImported(_)
             | JournalEvent::TailQuarantined(_)
             | JournalEvent::SealSigned(_)
+            | JournalEvent::SealWitnessed(_)
             | JournalEvent::Other => {}
         }
         texts

@@ -15,7 +15,7 @@ pub fn leaf_hash(leaf: &[u8]) -> Hash {
 }
 
 /// The hash of the node above `left` and `right`.
-fn node_hash(left: &Hash, right: &Hash) -> Hash {
+pub(super) fn node_hash(left: &Hash, right: &Hash) -> Hash {
     let mut both = [1; 65];
     both[1..33].copy_from_slice(left);
     both[33..].copy_from_slice(right);
@@ -49,7 +49,11 @@ impl Range {
 
     /// Adds a leaf.
     pub fn push(&mut self, leaf: &[u8]) {
-        let mut hash = leaf_hash(leaf);
+        self.push_hash(leaf_hash(leaf));
+    }
+
+    /// Adds the leaf that has this hash.
+    pub(super) fn push_hash(&mut self, mut hash: Hash) {
         for _ in 0..self.size.trailing_ones() {
             let left = self.hashes.pop().expect("there is one for each bit");
             hash = node_hash(&left, &hash);
@@ -156,4 +160,4 @@ fn path_of(leaves: &[Hash], index: usize) -> Vec<Hash> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

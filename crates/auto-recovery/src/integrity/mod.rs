@@ -10,19 +10,24 @@
 
 mod base64;
 mod chain;
+mod consistency;
 mod finding;
 mod hex;
 mod merkle;
 mod note;
 mod receipt;
 mod seal;
+mod witness;
 
 pub(crate) use self::base64::decode_hash;
 pub use self::base64::{decode as decode_base64, encode as base64};
 pub use self::chain::{Broken, Chain};
+pub(crate) use self::consistency::{Grown, Growth, is_consistent};
 pub use self::finding::{Finding, FindingKind, Verdict};
 pub use self::hex::hex;
 pub use self::merkle::{Hash, Range, Tree, leads_to, leaf_hash};
 pub use self::receipt::{EntryProof, Receipt};
 pub(crate) use self::seal::{KEY_BYTES, chain_of, origin_line, public_key};
 pub use self::seal::{Seal, SealRefused, ShortSeal};
+pub use self::witness::{Cosignature, LogKey, WitnessKey};
+pub(crate) use self::witness::{Testimony, has_line_of};

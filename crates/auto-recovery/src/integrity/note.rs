@@ -11,8 +11,9 @@ use super::{Hash, base64};
 /// What a signature line begins with.
 const MARK: &str = "\u{2014} ";
 
-/// The byte that says Ed25519 in a key id.
-const ALGORITHM: u8 = 1;
+/// The bytes that say in a key id, and before a key, what it signs with.
+pub(super) const ED25519: u8 = 1;
+pub(super) const COSIGNATURE: u8 = 4;
 
 /// How many signature lines are read: ours, and those that may be added for others.
 const SIGNATURES_MAX: usize = 16;
@@ -35,7 +36,9 @@ pub(super) struct SignatureLine<'a> {
     /// The name of the key.
     pub name: &'a str,
     /// The key's id, and its signature.
-    bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
+    /// The whole line, without its end.
+    pub line: &'a str,
 }
 
 impl<'a> Note<'a> {
@@ -54,12 +57,11 @@ impl<'a> Note<'a> {
 }
 
 impl<'a> SignatureLine<'a> {
-    fn read(line: &'a str) -> Option<Self> {
+    pub(super) fn read(line: &'a str) -> Option<Self> {
         let (name, bytes) = line.strip_prefix(MARK)?.split_once(' ')?;
-        let is_name =
-            !name.is_empty() && !name.contains(|char: char| char.is_whitespace() || char == '+');
         let bytes = base64::decode(bytes)?;
-        (is_name && bytes.len() > 4).then_some(Self { name, bytes })
+        let is_one = is_name(name) && bytes.len() > 4;
+        is_one.then_some(Self { name, bytes, line })
     }
 
     /// Whether it signs `text` with `key`.
@@ -67,25 +69,37 @@ impl<'a> SignatureLine<'a> {
         let Some((id, signature)) = self.bytes.split_first_chunk::<4>() else {
             return false;
         };
-        if *id != key_id(self.name, key) {
-            return false;
-        }
-        let Ok(signature) = Signature::from_slice(signature) else {
-            return false;
-        };
-        let key = VerifyingKey::from_bytes(key);
-        key.is_ok_and(|key| key.verify_strict(text.as_bytes(), &signature).is_ok())
+        *id == key_id(self.name, ED25519, key) && is_signed(text.as_bytes(), signature, key)
     }
+}
+
+/// Whether `signature` is that of `message` with `key`.
+pub(super) fn is_signed(message: &[u8], signature: &[u8], key: &Hash) -> bool {
+    let Ok(signature) = Signature::from_slice(signature) else {
+        return false;
+    };
+    let key = VerifyingKey::from_bytes(key);
+    key.is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
+}
+
+/// Whether `name` can be that of a key.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|char: char| char.is_whitespace() || char == '+')
 }
 
 /// The note of `text`, which ends with a line's end, signed with the key that grows from `seed`,
 /// under `name`.
 pub(super) fn sign(text: &str, name: &str, seed: &Hash) -> String {
+    format!("{text}\n{}", signature_line(text, name, seed))
+}
+
+/// The line that signs `text` with the key that grows from `seed`, under `name`.
+pub(super) fn signature_line(text: &str, name: &str, seed: &Hash) -> String {
     let key = SigningKey::from_bytes(seed);
-    let id = key_id(name, key.verifying_key().as_bytes());
+    let id = key_id(name, ED25519, key.verifying_key().as_bytes());
     let signature = key.sign(text.as_bytes()).to_bytes();
     let bytes = base64::encode(&[&id[..], &signature[..]].concat());
-    format!("{text}\n{MARK}{name} {bytes}\n")
+    format!("{MARK}{name} {bytes}\n")
 }
 
 /// The public key of the key that grows from `seed`.
@@ -93,10 +107,11 @@ pub(super) fn public_key(seed: &Hash) -> Hash {
     SigningKey::from_bytes(seed).verifying_key().to_bytes()
 }
 
-fn key_id(name: &str, key: &Hash) -> [u8; 4] {
+/// The id of the key `name`, which signs with `algorithm`.
+pub(super) fn key_id(name: &str, algorithm: u8, key: &Hash) -> [u8; 4] {
     let mut hash = Sha256::new();
     hash.update(name.as_bytes());
-    hash.update([b'\n', ALGORITHM]);
+    hash.update([b'\n', algorithm]);
     hash.update(key);
     let [a, b, c, d, ..] = hash.finalize()[..] else {
         unreachable!("a hash has 32 bytes")

@@ -97,8 +97,13 @@ impl Seal {
         note::sign(&self.text(), &name, seed)
     }
 
+    /// The line that signs it with the key that grows from `seed`, under the name of its store.
+    pub(crate) fn identity_line(&self, seed: &Hash) -> String {
+        note::signature_line(&self.text(), &origin_line(&self.origin), seed)
+    }
+
     /// What is signed.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let next = self.next.as_ref();
         format!(
             "{}\n{}\n{}\nseal {}\nkey {}\nnext {}\n",

@@ -9,6 +9,7 @@ mod pages;
 mod removal;
 mod seals;
 mod sums;
+mod witnessed;
 
 pub use import::lines;
 pub use seals::assert_proved;
@@ -48,7 +49,7 @@ pub fn run<P: Place>(new_place: impl Fn() -> P) {
 /// # Panics
 /// If a store breaks it, or there is no such part.
 pub fn run_except<P: Place>(left_out: &[&str], new_place: impl Fn() -> P) {
-    let cases: [(&str, Case); 29] = [
+    let cases: [(&str, Case); 30] = [
         ("an empty store has nothing", empty),
         ("what is appended is read back in order", round_trip),
         ("ids and times are filled in", filled_in),
@@ -78,6 +79,7 @@ pub fn run_except<P: Place>(left_out: &[&str], new_place: impl Fn() -> P) {
         ("many write at once", at_once),
         ("what is sealed is proved", seals::proved),
         ("what is recorded is sealed as it goes on", seals::recorded),
+        ("what witnesses sign is kept", witnessed::witnessed),
         ("what is removed stays proved", seals::removed),
         ("what is taken over is no finding", seals::taken_over),
         ("nothing is found while many write and seal", seals::crowd),

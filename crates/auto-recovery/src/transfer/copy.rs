@@ -204,6 +204,7 @@ fn copy_records(
                 | JournalEvent::TrailImported(_)
                 | JournalEvent::ChainStarted(_)
                 | JournalEvent::SealSigned(_)
+                | JournalEvent::SealWitnessed(_)
                 | JournalEvent::SealNotPublished(_)
                 | JournalEvent::KeysDestroyed(_),
                 _,

@@ -232,6 +232,7 @@ fn take(raw: &[u8], batches: &mut Batches<'_>, unknown: &mut u64) -> Result<Verd
             | JournalEvent::TrailImported(_)
             | JournalEvent::ChainStarted(_)
             | JournalEvent::SealSigned(_)
+            | JournalEvent::SealWitnessed(_)
             | JournalEvent::SealNotPublished(_)
             | JournalEvent::KeysDestroyed(_)
             | JournalEvent::AlertSaid(_),

@@ -108,6 +108,7 @@ fn fields_of(event: &JournalEvent) -> &'static [&'static str] {
         | JournalEvent::TrailImported(_)
         | JournalEvent::ChainStarted(_)
         | JournalEvent::SealSigned(_)
+        | JournalEvent::SealWitnessed(_)
         | JournalEvent::SealNotPublished(_)
         | JournalEvent::Other => &[],
     }

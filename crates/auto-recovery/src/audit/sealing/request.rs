@@ -1,9 +1,12 @@
 //! What a verification is asked, and what it says of chains.
 
+use std::time::{Duration, SystemTime};
+
 use serde::{Deserialize, Serialize};
 
 use super::keys::Keys;
-use crate::integrity::{Seal, SealRefused, ShortSeal, origin_line};
+use crate::host::timestamp;
+use crate::integrity::{Cosignature, Seal, SealRefused, ShortSeal, WitnessKey, origin_line};
 
 /// What is to be verified, and with what.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +21,8 @@ pub struct VerifyRequest {
     pub require: Requirements,
     /// The keys of this machine.
     pub keys: Option<Keys>,
+    /// The witnesses whose signatures count.
+    pub witnesses: Vec<WitnessKey>,
 }
 
 /// A seal that was kept outside.
@@ -65,8 +70,37 @@ pub struct Requirements {
     pub sealed: bool,
     /// A chain that was written down has sealed it.
     pub pinned: bool,
-    /// A seal that was kept outside agrees.
+    /// A seal that was kept outside agrees, or one that a witness signed.
     pub outside: bool,
+}
+
+/// A seal that witnesses signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Witnessed {
+    /// The seal, in its short form.
+    pub seal: String,
+    /// Who did.
+    pub witnesses: Vec<Witness>,
+}
+
+/// A witness, and when it signed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Witness {
+    /// Its name.
+    pub name: String,
+    /// When, by its own clock, RFC 3339 in UTC.
+    pub at: String,
+}
+
+impl From<&Cosignature> for Witness {
+    fn from(signed: &Cosignature) -> Self {
+        let since = Duration::from_secs(signed.at_s);
+        let at = SystemTime::UNIX_EPOCH.checked_add(since);
+        Self {
+            name: signed.name.clone(),
+            at: at.map_or_else(|| format!("second {}", signed.at_s), timestamp),
+        }
+    }
 }
 
 /// A chain of seals.
@@ -90,7 +124,7 @@ pub enum Voucher {
     Memory,
     /// The key for its next seal is on this machine.
     Key,
-    /// A seal of it was kept outside.
+    /// A seal of it was kept outside, or a witness signed one.
     Outside,
     /// Somebody wrote its name down.
     Pin,

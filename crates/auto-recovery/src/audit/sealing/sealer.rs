@@ -88,6 +88,8 @@ struct Memory {
     last: Option<Seal>,
     /// The trails that it hashed, and the size of the head that it recorded of each.
     trails: HashMap<String, Hashed>,
+    /// Why the last seal that it made says nothing to witnesses who know the store.
+    unknown_to_witnesses: Option<Error>,
 }
 
 /// A log as far as it was hashed.
@@ -108,6 +110,24 @@ impl Sealer {
             keys: Keys::in_state(state_dir),
             memory: Mutex::default(),
         }
+    }
+
+    pub(super) fn store(&self) -> &dyn AuditStore {
+        &*self.store
+    }
+
+    pub(super) fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Why the last seal that was made is not signed with the key by which witnesses know the
+    /// store, if it should be. It is a seal all the same.
+    pub fn unknown_to_witnesses(&self) -> Option<Error> {
+        lock(&self.memory).unknown_to_witnesses.take()
     }
 
     /// Seals what is on record now.
@@ -169,7 +189,7 @@ impl Sealer {
             }
         };
         self.record_heads(store, what, &mut memory)?;
-        let made = self.sign(store, (&origin, &mut sector), newest, then)?;
+        let made = self.sign(store, (&origin, &mut sector), newest, then, &mut memory)?;
         memory.last = made.seal().cloned();
         Ok(made)
     }
@@ -188,7 +208,10 @@ impl Sealer {
 
     /// Locks out other sealers. Returns the lock and the origin of the newest seal; `None` if
     /// somebody has the lock.
-    fn take_turn(&self, store: &dyn SealStore) -> Result<Option<(File, Option<String>)>> {
+    pub(super) fn take_turn(
+        &self,
+        store: &dyn SealStore,
+    ) -> Result<Option<(File, Option<String>)>> {
         let newest = || {
             // Machines that began at once gave the store an origin each.
             let is_own = |seal: &Seal| self.keys.place(&seal.origin).exists();
@@ -214,20 +237,19 @@ impl Sealer {
         Ok(None)
     }
 
-    /// The key at hand of the store `origin`, and the newest seal of its chain.
+    /// The key at hand of the store `origin`, and the newest seal of its chain with its note.
     fn at_hand(
         &self,
         store: &dyn SealStore,
         origin: &str,
         memory: &Memory,
-    ) -> Result<(Sector, Option<Seal>)> {
+    ) -> Result<(Sector, Option<(Seal, String)>)> {
         let path = self.keys.place(origin);
         let Some(mut sector) = self.keys.read(origin)? else {
             let text = format!("the key {} for the next seal is not there", path.display());
             return Err(refused(text, Hint::NewChain));
         };
-        let newest = last_seal(store, |seal| seal.chain == sector.chain)?;
-        let newest = newest.map(|(seal, _)| seal);
+        let (newest, note) = last_seal(store, |seal| seal.chain == sector.chain)?.unzip();
         if let Some(last) = &memory.last {
             // Somebody may have begun a new chain, beside which the last one stays.
             let there = match last.chain == sector.chain {
@@ -272,7 +294,7 @@ impl Sealer {
         if newest.is_some() {
             self.keys.saw(self.store.url(), origin, &sector.chain)?;
         }
-        Ok((sector, newest))
+        Ok((sector, newest.zip(note)))
     }
 
     /// The sector after `seal` was made with the one before it.
@@ -388,9 +410,11 @@ impl Sealer {
         &self,
         store: &dyn SealStore,
         (origin, sector): (&str, &mut Sector),
-        newest: Option<Seal>,
+        newest: Option<(Seal, String)>,
         then: Then,
+        memory: &mut Memory,
     ) -> Result<Sealed> {
+        let (newest, before) = newest.unzip();
         let Some(journal) = store.open_log(Log::Journal)? else {
             return Ok(Sealed::Nothing);
         };
@@ -420,7 +444,15 @@ impl Sealer {
             next: (then == Then::GoesOn).then(|| sector.next()),
         };
         let at = timestamp(self.host.now());
-        store.add_seal(&seal, &SealLine::text(at, seal.sign(&sector.seed)))?;
+        let mut note = seal.sign(&sector.seed);
+        memory.unknown_to_witnesses = match self.identity_line(&seal, before.as_deref()) {
+            Ok(line) => {
+                note += &line;
+                None
+            }
+            Err(error) => Some(error),
+        };
+        store.add_seal(&seal, &SealLine::text(at, note))?;
         *sector = self.advanced(sector, &seal);
         self.keys.write(origin, sector)?;
         if seal.number == 0 {

@@ -3,12 +3,13 @@
 mod chains;
 mod journal;
 mod trails;
+mod witnessed;
 
 use std::collections::BTreeSet;
 
 use self::chains::{Chains, read_chains};
 use self::journal::{Journal, read_journal};
-use super::request::{ChainReport, Requirements, VerifyRequest, Voucher};
+use super::request::{ChainReport, Requirements, VerifyRequest, Voucher, Witnessed};
 use super::store::SealStore;
 use crate::audit::AuditStore;
 use crate::error::Result;
@@ -39,8 +40,10 @@ pub struct Verification {
     pub chains: Vec<ChainReport>,
     /// Why new chains were begun, and the number of the record that says so.
     pub new_chains: Vec<(u64, String)>,
-    /// Whether a seal that was kept outside agrees.
+    /// Whether a seal that was kept outside, or that a witness signed, agrees.
     pub has_outside: bool,
+    /// The newest seal that a known witness signed.
+    pub witnessed: Option<Witnessed>,
     /// What was found.
     pub findings: Vec<Finding>,
 }
@@ -76,6 +79,7 @@ pub fn verify(store: &dyn AuditStore, request: &VerifyRequest) -> Result<Verific
         chains: chains.reports(&journal.outside_chains),
         new_chains: journal.told.new_chains.clone(),
         has_outside: journal.has_outside,
+        witnessed: journal.witnessed.clone(),
         findings,
     };
     verification.require(request, seals, &chains, &journal);
@@ -145,7 +149,8 @@ impl Verification {
             add(FindingKind::UnknownChain, detail);
         }
         if outside && !journal.has_outside {
-            let detail = "no seal that was kept outside was given".to_owned();
+            let detail = "no seal that was kept outside was given, and no known witness signed one";
+            let detail = detail.to_owned();
             add(FindingKind::UnknownChain, detail);
         }
     }
@@ -172,6 +177,7 @@ fn not_kept(store: &dyn AuditStore) -> Verification {
         chains: Vec::new(),
         new_chains: Vec::new(),
         has_outside: false,
+        witnessed: None,
         findings: vec![finding.because("this store keeps no seals")],
     }
 }

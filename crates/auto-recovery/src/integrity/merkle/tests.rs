@@ -6,7 +6,7 @@ use super::*;
 use crate::integrity::hex;
 
 /// The leaves that the implementations of certificate transparency test with.
-const LEAVES: [&[u8]; 8] = [
+pub(in crate::integrity) const LEAVES: [&[u8]; 8] = [
     b"",
     b"\x00",
     b"\x10",

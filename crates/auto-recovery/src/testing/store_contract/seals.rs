@@ -45,7 +45,7 @@ fn sealer(store: &Arc<dyn AuditStore>, state: &Path) -> Sealer {
 }
 
 /// Seals everything, as a process that does nothing else.
-fn seal(place: &dyn Place, state: &Path) -> Seal {
+pub(super) fn seal(place: &dyn Place, state: &Path) -> Seal {
     loop {
         match sealer(&place.open(), state).seal(WhatToSeal::All).unwrap() {
             Sealed::Made(seal) | Sealed::Already(seal) => return seal,
@@ -65,7 +65,7 @@ fn verified(store: &dyn AuditStore, state: &Path) -> Verification {
 }
 
 /// Appends entries to `session`, which begins.
-fn begin(store: &dyn AuditStore, session: &str, numbers: std::ops::Range<u64>) {
+pub(super) fn begin(store: &dyn AuditStore, session: &str, numbers: std::ops::Range<u64>) {
     let started = JournalEvent::SessionStarted(SessionStarted::default());
     store.record(Some(session), started).unwrap();
     let entries = numbers.map(|number| entry(session, number));

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::chains::Chains;
-use crate::audit::sealing::request::{Outside, VerifyRequest};
+use super::witnessed::Testimonies;
+use crate::audit::sealing::request::{Outside, VerifyRequest, Witnessed};
 use crate::audit::sealing::told::Told;
 use crate::audit::sealing::{Log, SealStore};
 use crate::error::{ErrorKind, Result};
@@ -16,8 +17,10 @@ pub(super) struct Journal {
     pub records: u64,
     /// What it says of trails.
     pub told: Told,
-    /// Whether a seal that was kept outside agrees.
+    /// Whether a seal that was kept outside, or that a witness signed, agrees.
     pub has_outside: bool,
+    /// The newest seal that a witness signed.
+    pub witnessed: Option<Witnessed>,
     /// Chains whose seal was kept outside, and agrees.
     pub outside_chains: BTreeSet<String>,
     /// What was found.
@@ -43,6 +46,7 @@ pub(super) fn read_journal(
     if let Some(empty) = roots.get_mut(&0) {
         *empty = Some(range.root());
     }
+    let mut testimonies = Testimonies::new(chains, &request.witnesses);
     let told = &mut journal.told;
     let opened = store.open_log(Log::Journal);
     let read = opened.and_then(|log| {
@@ -56,6 +60,7 @@ pub(super) fn read_journal(
                 *root = Some(range.root());
             }
             told.take(leaf, range.size());
+            testimonies.take(leaf, range.size(), &roots);
             Ok(())
         })
     });
@@ -69,6 +74,11 @@ pub(super) fn read_journal(
     journal.records = range.size();
     journal.compare(chains, &roots, &place);
     journal.compare_outside(&chains.kept_of_this(&request.against), &roots, &place);
+    let testified = testimonies.finish(store, &place)?;
+    journal.has_outside |= testified.newest.is_some();
+    journal.witnessed = testified.newest;
+    journal.outside_chains.extend(testified.chains);
+    journal.findings.extend(testified.findings);
     Ok(journal)
 }
 
