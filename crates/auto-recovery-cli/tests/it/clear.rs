@@ -174,3 +174,46 @@ fn everything_can_be_cleared_at_once() {
         (0, "recover: there was nothing to remove\n")
     );
 }
+
+#[test]
+fn a_session_that_died_is_cleared_once_its_tree_is_put_back() {
+    let machine = Machine::new();
+    machine.write("project/whole", "whole");
+    let fix = "echo half > whole; kill -9 $PPID";
+    let mut command = machine.command(&["run", "--fix", fix, "false"]);
+    let died = command.status().expect("a run that dies");
+    assert_eq!(died.code(), None, "{died:?}");
+    let sessions = machine.recover(&["sessions", "--json"]).json();
+    let id = sessions[0]["session_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let busy = machine.recover(&["clear", &id, "--yes"]);
+    assert_eq!(busy.code, 125, "{busy:?}");
+    let way_out = format!("`recover restore {id}` puts the tree back");
+    assert!(busy.stderr.contains(&way_out), "{busy:?}");
+    assert_eq!(machine.recover(&["restore", &id]).code, 0);
+    let whole = fs::read_to_string(machine.work().join("whole"));
+    assert_eq!(whole.expect("the file"), "whole");
+    assert_eq!(machine.recover(&["clear", &id, "--yes"]).code, 0);
+}
+
+#[test]
+fn what_a_killed_undo_left_goes_with_the_next_run_and_what_looks_like_it_stays() {
+    let machine = Machine::new();
+    machine.write("project/a", "1");
+    let args = ["run", "--max-attempts=1", "--fix", "echo 2 > a", "false"];
+    assert_eq!(machine.recover(&args).code, 1);
+    let trees = fs::read_dir(machine.state().join("checkpoints")).expect("checkpoints");
+    let of_workspace = trees.map(|entry| entry.expect("an entry").path());
+    let dir: Vec<PathBuf> = of_workspace.filter(|path| path.is_dir()).collect();
+    let [dir] = &dir[..] else {
+        panic!("one workspace: {dir:?}");
+    };
+    fs::write(dir.join("restoring"), ".recover-restore-abcdef012345.tmp\n").expect("a note");
+    let ours = machine.write("project/.recover-restore-abcdef012345.tmp", "half");
+    let theirs = machine.write("project/.recover-restore-000000000000.tmp", "theirs");
+    assert_eq!(machine.recover(&args).code, 1);
+    assert!(!ours.exists() && theirs.exists());
+    assert!(!dir.join("restoring").exists());
+}

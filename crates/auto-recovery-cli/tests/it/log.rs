@@ -124,6 +124,11 @@ fn a_bad_line_is_named_and_all_others_land() {
             r#"{"strategy":"fix","success":true,"error_type":"E""#,
             "EOF while parsing",
         ),
+        (
+            r#"["s","fix",true,"E","m",7,[],[],false,"complete",1.5,"2026-01-01T00:00:00Z","r"]"#,
+            "it is an array: an attempt is an object",
+        ),
+        ("null", "expected an object with the keys of an attempt"),
         (&long, "longer than 1048576 bytes"),
     ];
     let input: String = bad
@@ -144,7 +149,7 @@ fn a_bad_line_is_named_and_all_others_land() {
     }
     assert!(
         run.stderr
-            .ends_with("12 of 36 lines were not recorded; all others were\n")
+            .ends_with("14 of 42 lines were not recorded; all others were\n")
     );
     let history = machine.recover(&["history", "s", "--json"]).json();
     assert_eq!(history.as_array().expect("an array").len(), bad.len());

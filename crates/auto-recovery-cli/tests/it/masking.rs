@@ -91,6 +91,38 @@ fn variables_and_patterns_that_somebody_names_are_masked_too() {
 }
 
 #[test]
+fn what_a_named_variable_cannot_mask_is_said() {
+    let machine = Machine::new();
+    let said = |name: &str| {
+        let args = ["run", "--redact-env", name, "--", "true"];
+        machine.run(machine.command(&args).env("PIN", "zq81x7k"))
+    };
+    let short = said("PIN");
+    assert_eq!(short.code, 0, "{short:?}");
+    let why = "the value of PIN is not masked: it has fewer than 8 bytes\n";
+    assert!(short.stderr.ends_with(why), "{short:?}");
+    let unset = said("PNI");
+    let why = "PNI is not set, so nothing of it is masked\n";
+    assert!(unset.stderr.ends_with(why), "{unset:?}");
+    for name in ["", "PIN=x"] {
+        let refused = said(name);
+        assert_eq!(refused.code, 125, "{refused:?}");
+        let why = "no variable can be called that";
+        assert!(refused.stderr.contains(why), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_known_value_is_masked_in_utf_16_too() {
+    let machine = Machine::new();
+    let script = "printf %s \"$INTERNAL_ID\" | sed 's/./&\\x00/g'; exit 3";
+    run(&machine, &["--redact-env", "INTERNAL_ID"], script);
+    let kept = kept(&machine);
+    assert!(kept.contains("[redacted INTERNAL_ID "), "{kept}");
+    assert!(!kept.contains("f\0o\0u\0r\0"), "{kept}");
+}
+
+#[test]
 fn values_of_a_file_are_masked_and_one_that_is_not_there_is_named() {
     let machine = Machine::new();
     let values = machine.write(

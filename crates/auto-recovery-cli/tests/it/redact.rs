@@ -156,3 +156,24 @@ fn kinds_are_listed() {
     assert_eq!(kinds[0]["kind"], "github-token");
     assert_eq!(kinds[0]["context"], false);
 }
+
+#[test]
+fn a_text_in_utf_16_is_refused_with_the_way_out() {
+    let machine = Machine::new();
+    let text: Vec<u8> = "token ghp_x\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for args in [&["redact"][..], &["redact", "--check"]] {
+        let refused = machine.recover_with(args, &text);
+        assert_eq!(
+            (refused.code, refused.stdout.as_str()),
+            (125, ""),
+            "{refused:?}"
+        );
+        assert!(
+            refused.stderr.contains("`iconv -f UTF-16LE -t UTF-8`"),
+            "{refused:?}"
+        );
+    }
+}

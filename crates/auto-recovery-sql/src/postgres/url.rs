@@ -97,6 +97,9 @@ impl Url {
         }
         let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         let (host, database) = place.split_once('/').unwrap_or((place, ""));
+        if place.is_empty() {
+            return Err(refusal("names no host"));
+        }
         check_host(host)?;
         check_name("database", database)?;
         shown.push_str(place);

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The audit record of one attempt.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(expecting = "an entry, an object")]
 pub struct RecoveryAuditEntry {
     /// Unique id of this entry.
     pub entry_id: String,

@@ -474,7 +474,8 @@ fn by_name<'r>(
     machine: &dyn Machine,
     folder: &Path,
 ) -> Option<Candidate<'r>> {
-    let named = candidate.by_name().filter(|named| !named.is_elsewhere)?;
+    let is_ours = |named: &Candidate<'_>| named.is_told && !named.is_elsewhere;
+    let named = candidate.by_name().filter(is_ours)?;
     let tool = named.argv.first()?;
     let in_package = |dir: &Path| machine.has_file(&dir.join("node_modules/.bin").join(tool));
     let is_found = !folder.ancestors().any(in_package) && machine.has_program(tool, folder);

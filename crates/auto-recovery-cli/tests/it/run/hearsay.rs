@@ -120,3 +120,31 @@ fn no_file_outside_of_the_workspace_is_mended() {
         assert_ne!(ran.code, 0, "{lines} {typed:?}: {ran:?}");
     }
 }
+
+/// A script of npm runs a tool that finds something to mend.
+const LINT: &str = "\n> price@1.0.0 lint\n> eslint .\n\n\nROOT/project/app.js\n  \
+                    1:19  error  Missing semicolon  semi\n\n✖ 1 problem (1 error, 0 warnings)\n  \
+                    1 error and 0 warnings potentially fixable with the `--fix` option.\n\n";
+
+#[test]
+fn a_tool_of_node_is_that_of_the_package_or_the_machines_own_where_none_has_it() {
+    for in_package in [false, true] {
+        let machine = machine();
+        let eslint = machine.write(
+            "bin/eslint",
+            "#!/bin/sh\ntouch \"$HOME/../by-name\"\nsed -i 's/  */ /g' app.py\n",
+        );
+        let npx = machine.write("bin/npx", "#!/bin/sh\ntouch \"$HOME/../by-npx\"\n");
+        for program in [eslint, npx] {
+            fs::set_permissions(program, fs::Permissions::from_mode(0o755)).expect("executable");
+        }
+        machine.write("project/package.json", "{}");
+        if in_package {
+            machine.write("project/node_modules/.bin/eslint", "");
+        }
+        let ran = run(&machine, LINT);
+        assert_eq!(is_there(&machine, "by-npx"), in_package, "{ran:?}");
+        assert_eq!(is_there(&machine, "by-name"), !in_package, "{ran:?}");
+        assert_eq!(ran.code == 0, !in_package, "{ran:?}");
+    }
+}
