@@ -11,7 +11,8 @@ use std::sync::Mutex;
 use auto_recovery::error::{Error, ErrorKind, Result};
 use auto_recovery::files::{self, FileId, Links, Purpose};
 use auto_recovery::patience::{Alone, Holder};
-use rustix::fs::StatVfsMountFlags;
+use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags};
+use rustix::io::Errno;
 
 use auto_recovery::mutex::lock;
 
@@ -116,6 +117,26 @@ pub(super) fn is_frozen(path: &Path) -> bool {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     is_read_only && !Path::new(&log).exists()
+}
+
+/// What the system refuses to whoever writes to the database at `path`, or makes files beside it;
+/// `None` if nothing is known of that.
+pub(super) fn refusal(path: &Path) -> Option<Errno> {
+    /// What SQLite makes files larger by at least, and so what it had no room for.
+    const ROOM: u64 = 32 << 10;
+    let dir = path.parent()?;
+    for place in [dir, path] {
+        let refused = rustix::fs::accessat(CWD, place, Access::WRITE_OK, AtFlags::EACCESS).err();
+        match refused {
+            None | Some(Errno::NOENT) => {}
+            refused => return refused,
+        }
+    }
+    let system = rustix::fs::statvfs(dir).ok()?;
+    // A system that counts no blocks, or no files, has no number of them that are left.
+    let is_full = system.f_blocks > 0 && system.f_bavail.saturating_mul(system.f_frsize) < ROOM;
+    let has_no_names = system.f_files > 0 && system.f_favail == 0;
+    (is_full || has_no_names).then_some(Errno::NOSPC)
 }
 
 /// The name of `path` under which SQLite takes it for a file that nobody changes:

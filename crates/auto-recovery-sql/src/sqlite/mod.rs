@@ -54,6 +54,7 @@ mod pages;
 mod read;
 mod recent;
 mod recount;
+mod recount_all;
 mod remove;
 mod seals;
 mod session;

@@ -1,98 +1,44 @@
-//! What leaves do not hold, counted again from what they do: columns beside a text, sums of
-//! sessions and of all, and what the journal says of a session.
+//! What leaves do not hold of a session, counted again from what they do: columns beside a text,
+//! its sums, and what the journal says of it. What is kept of all is counted in `recount_all`.
 
 use auto_recovery::audit::{JournalLine, JournalSummary, StoredEntry};
 use auto_recovery::error::Result;
 use auto_recovery::statistics::{Tally, instant};
 use rusqlite::{Connection, Row};
 
-use super::column::{json, list, signed, unsigned};
+use super::column::{json, list, signed};
 use super::connection::Database;
 use super::entry;
 use super::failure::At;
-use super::journal;
 use super::session::{PLACE_BITS, SessionRow};
 use crate::row::EntryRow;
-use crate::text::{from_column, to_column};
+use crate::text::to_column;
 
 /// In what differs what is kept of `session_id`, in words.
 pub(super) fn of_session(database: &Database, session_id: &str) -> Result<Option<String>> {
     let Some(reader) = database.reader()? else {
         return Ok(None);
     };
-    session(reader.database(), session_id).at("read", &database.path)
+    let differs = session(reader.database(), session_id);
+    told(differs).at("read", &database.path)
 }
 
-/// In what differs what is kept of all sessions, in words.
-pub(super) fn of_all(database: &Database) -> Result<Option<String>> {
-    let Some(reader) = database.reader()? else {
-        return Ok(None);
-    };
-    let (database, path) = (reader.database(), &database.path);
-    for (table, differs) in SUMS {
-        let differs: bool = database
-            .query_row(differs, [], |row| row.get(0))
-            .at("read", path)?;
-        if differs {
-            return Ok(Some(format!("the table {table} is not what entries say")));
-        }
+/// `differs`; a value that no writer of ours puts there, so that it cannot even be read, is one.
+pub(super) fn told(differs: rusqlite::Result<Option<String>>) -> rusqlite::Result<Option<String>> {
+    use rusqlite::Error as E;
+    match differs {
+        Err(
+            error @ (E::FromSqlConversionFailure(..)
+            | E::IntegralValueOutOfRange(..)
+            | E::InvalidColumnType(..)
+            | E::Utf8Error(..)),
+        ) => Ok(Some(format!("a column cannot be read: {error}"))),
+        other => other,
     }
-    journal_columns(database).at("read", path)
 }
 
-/// By table, whether it says something else than the entries that are counted.
-const SUMS: [(&str, &str); 2] = [
-    (
-        "tally",
-        "WITH kept AS (SELECT strategy, error_type, duration_bucket, entries, successes, \
-         rollbacks, ms_high, ms_low FROM tally), \
-         counted AS (SELECT strategy, error_type, duration_bucket, count(*), sum(success), \
-         sum(rollback_performed), sum(duration_ms >> 32), sum(duration_ms & 4294967295) \
-         FROM session s JOIN entry e ON e.id >= s.id << 32 AND e.id < (s.id << 32) + s.counted \
-         GROUP BY 1, 2, 3) \
-         SELECT EXISTS (SELECT * FROM kept EXCEPT SELECT * FROM counted) \
-         OR EXISTS (SELECT * FROM counted EXCEPT SELECT * FROM kept)",
-    ),
-    (
-        "file",
-        "WITH kept AS (SELECT name, mentions FROM file), \
-         counted AS (SELECT value, count(*) \
-         FROM session s JOIN entry e ON e.id >= s.id << 32 AND e.id < (s.id << 32) + s.counted \
-         JOIN json_each(iif(json_valid(files_modified), files_modified, '[]')) GROUP BY 1) \
-         SELECT EXISTS (SELECT * FROM kept EXCEPT SELECT * FROM counted) \
-         OR EXISTS (SELECT * FROM counted EXCEPT SELECT * FROM kept)",
-    ),
-];
-
-/// Which record stands beside columns that say something else.
-fn journal_columns(database: &Connection) -> rusqlite::Result<Option<String>> {
-    let mut select = database
-        .prepare_cached("SELECT id, session_id, at, event, v, digest, record FROM journal")?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let text = row.get_ref(6)?.as_bytes()?;
-        // What cannot be read is told of by who reads the journal.
-        let Ok(line) = JournalLine::taken_over(text) else {
-            continue;
-        };
-        let record = line.record();
-        let session_id: Option<String> = row.get(1)?;
-        let as_kept = session_id.map(from_column) == record.session_id
-            && from_column(row.get(2)?) == record.at
-            && row.get::<_, String>(3)? == line.event()
-            && row.get::<_, u32>(4)? == record.v
-            && row.get::<_, i64>(5)? == journal::digest(line.json());
-        if !as_kept {
-            let id: i64 = row.get(0)?;
-            return Ok(Some(format!(
-                "the columns of record {id} of the journal are not its own"
-            )));
-        }
-    }
-    Ok(None)
-}
-
-fn session(database: &Connection, session_id: &str) -> rusqlite::Result<Option<String>> {
+/// The same, in a database that is open.
+pub(super) fn session(database: &Connection, session_id: &str) -> rusqlite::Result<Option<String>> {
     let Some(mut kept) = SessionRow::find(database, session_id)? else {
         return Ok(None);
     };
@@ -115,12 +61,9 @@ fn session(database: &Connection, session_id: &str) -> rusqlite::Result<Option<S
     if *kept.all_facts(database)? != said {
         return Ok(Some("its facts are not what the journal says".to_owned()));
     }
-    match beside(database, kept.id)? == Beside::of(&counted.tally, &said) {
-        true => Ok(None),
-        false => Ok(Some(
-            "its row is not what its entries and the journal say".to_owned(),
-        )),
-    }
+    let is_as_said = beside(database, kept.id)? == Beside::of(&counted.tally, &said)
+        && is_counted_so(database, kept.id, signed(counted.tally.total))?;
+    Ok((!is_as_said).then(|| "its row is not what its entries and the journal say".to_owned()))
 }
 
 /// What entries come to.
@@ -173,35 +116,33 @@ impl Counted {
     }
 }
 
-/// Whether the columns of `row` are those of `expected`.
+/// Whether the columns of `row` are those of `expected`, as they are kept and not just as they are
+/// read: SQL compares and sums what is there, and more than one value is read as the same.
 fn is_of(row: &Row<'_>, expected: &EntryRow) -> rusqlite::Result<bool> {
     let entry = &expected.entry;
     let text = |index, expected: &str| -> rusqlite::Result<bool> {
         Ok(row.get_ref(index)?.as_str()? == to_column(expected))
     };
-    let derived = row.get::<_, Option<i64>>(15)? == expected.at_us
-        && row.get::<_, i32>(16)? == expected.duration_bucket
-        && row.get::<_, i64>(11)? == expected.duration_ms;
-    // Without a text of its own, the rest is what the text was made from.
-    if !derived || row.get_ref(0)?.as_str_or_null()?.is_none() {
-        return Ok(derived);
-    }
-    Ok(text(1, &entry.entry_id)?
+    let number = |index| row.get::<_, i64>(index);
+    Ok(row.get::<_, Option<i64>>(15)? == expected.at_us
+        && number(16)? == i64::from(expected.duration_bucket)
+        && number(11)? == expected.duration_ms
+        && number(5)? == expected.attempt_number()
+        && number(6)? == i64::from(entry.success)
+        && number(9)? == i64::from(entry.rollback_performed)
+        && row.get_ref(7)?.as_str()? == list(&entry.changes_made)
+        && row.get_ref(8)?.as_str()? == list(&entry.files_modified)
+        && text(1, &entry.entry_id)?
         && text(2, &entry.timestamp)?
         && text(3, &entry.error_type)?
         && text(4, &entry.strategy)?
-        && row.get::<_, i64>(5)? == expected.attempt_number()
-        && row.get::<_, bool>(6)? == entry.success
-        && row.get_ref(7)?.as_str()? == list(&entry.changes_made)
-        && row.get_ref(8)?.as_str()? == list(&entry.files_modified)
-        && row.get::<_, bool>(9)? == entry.rollback_performed
         && text(10, &entry.next_action)?
         && text(12, &entry.error_message)?
         && text(13, &entry.recovery_message)?)
 }
 
 /// What the journal says of a session since its trail was last removed.
-fn said(database: &Connection, session_id: &str) -> rusqlite::Result<JournalSummary> {
+pub(super) fn said(database: &Connection, session_id: &str) -> rusqlite::Result<JournalSummary> {
     let mut select =
         database.prepare_cached("SELECT record FROM journal WHERE session_id = ? ORDER BY id")?;
     let mut rows = select.query([to_column(session_id)])?;
@@ -214,40 +155,54 @@ fn said(database: &Connection, session_id: &str) -> rusqlite::Result<JournalSumm
     Ok(said)
 }
 
-/// The columns of a session that people ask for, and that its tally and facts decide.
+/// Whether the row `session` says rightly how many of its `entries` are in the sums of all.
+fn is_counted_so(database: &Connection, session: i64, entries: i64) -> rusqlite::Result<bool> {
+    const SELECT: &str = "SELECT counted, is_counted FROM session WHERE id = ?";
+    let mut select = database.prepare_cached(SELECT)?;
+    let (counted, is_counted): (i64, i64) =
+        select.query_row([session], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(match is_counted {
+        1 => counted == entries,
+        0 => (0..entries).contains(&counted),
+        _ => false,
+    })
+}
+
+/// The columns of a session that people ask for, and that its tally and facts decide, as they are
+/// kept.
 #[derive(Debug, PartialEq)]
 struct Beside {
     first_us: Option<i64>,
     last_us: Option<i64>,
-    start: Option<String>,
+    last_succeeded: i64,
     start_us: Option<i64>,
-    outcome: Option<String>,
-    took_ms: Option<u64>,
-    flaky: u64,
-    traits: [Option<String>; 4],
-    /// Its command as a JSON array, its directory, its user, and its hold as a JSON object.
-    told: [Option<String>; 4],
+    took_ms: Option<i64>,
+    flaky: i64,
+    /// When it began and is first mentioned, its outcome, category, source, project, host,
+    /// directory and user, its command as a JSON array, and its hold as a JSON object.
+    texts: [Option<String>; 11],
 }
 
 fn beside(database: &Connection, session: i64) -> rusqlite::Result<Beside> {
-    const SELECT: &str = "SELECT first_us, last_us, start, start_us, outcome, took_ms, flaky, \
-         category, source, project, host, command, cwd, user, held \
+    const SELECT: &str = "SELECT first_us, last_us, last_succeeded, start_us, took_ms, flaky, \
+         start, first_at, outcome, category, source, project, host, cwd, user, command, held \
          FROM session_now LEFT JOIN session_facts ON session = id WHERE id = ?";
+    /// The first of the texts.
+    const TEXTS: usize = 6;
     let mut select = database.prepare_cached(SELECT)?;
     select.query_row([session], |row| {
-        let text = |index| -> rusqlite::Result<Option<String>> {
-            Ok(row.get::<_, Option<String>>(index)?.map(from_column))
-        };
+        let mut texts = [const { None }; 11];
+        for (index, text) in texts.iter_mut().enumerate() {
+            *text = row.get(TEXTS + index)?;
+        }
         Ok(Beside {
             first_us: row.get(0)?,
             last_us: row.get(1)?,
-            start: text(2)?,
+            last_succeeded: row.get(2)?,
             start_us: row.get(3)?,
-            outcome: text(4)?,
-            took_ms: row.get::<_, Option<i64>>(5)?.map(unsigned),
-            flaky: unsigned(row.get(6)?),
-            traits: [text(7)?, text(8)?, text(9)?, text(10)?],
-            told: [text(11)?, text(12)?, text(13)?, text(14)?],
+            took_ms: row.get(4)?,
+            flaky: row.get(5)?,
+            texts,
         })
     })
 }
@@ -258,25 +213,25 @@ impl Beside {
         let start = said.session_start(tally.first_timestamp.as_deref());
         let traits = said.traits();
         let started = said.started.as_ref();
-        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let kept = |text: Option<&str>| text.map(|text| to_column(text).into_owned());
         Self {
             first_us: moment(&tally.first_timestamp),
             last_us: moment(&tally.last_timestamp),
+            last_succeeded: i64::from(tally.last_succeeded),
             start_us: moment(&start),
-            start,
-            outcome: said.outcome.map(|outcome| outcome.as_str().to_owned()),
-            took_ms: said.took_ms,
-            flaky: said.flaky,
-            traits: [
-                owned(traits.category),
-                owned(traits.source),
-                owned(traits.project),
-                owned(traits.host),
-            ],
-            told: [
+            took_ms: said.took_ms.map(signed),
+            flaky: signed(said.flaky),
+            texts: [
+                kept(start.as_deref()),
+                kept(said.first_at.as_deref()),
+                said.outcome.map(|outcome| outcome.as_str().to_owned()),
+                kept(traits.category),
+                kept(traits.source),
+                kept(traits.project),
+                kept(traits.host),
+                kept(started.and_then(|one| one.cwd.as_deref())),
+                kept(started.and_then(|one| one.user.as_deref())),
                 started.and_then(|one| one.command.as_ref()).map(json),
-                started.and_then(|one| one.cwd.clone()),
-                started.and_then(|one| one.user.clone()),
                 said.held.as_ref().map(json),
             ],
         }

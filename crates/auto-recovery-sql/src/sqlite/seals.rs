@@ -10,7 +10,7 @@ use super::failure::At;
 use super::log::SqliteLog;
 use super::session::SessionRow;
 use super::store::SqliteStore;
-use super::{file, journal, recount};
+use super::{file, journal, recount, recount_all};
 use crate::seal_line::SealLine;
 use crate::text::from_column;
 
@@ -116,10 +116,12 @@ impl SealStore for SqliteStore {
             .database()
             .prepare_cached(SESSIONS)
             .at("read", path)?;
-        let sessions = select
-            .query_map([], |row| Ok(from_column(row.get(0)?)))
-            .at("read", path)?;
-        let mut sessions: Vec<String> = sessions.collect::<Result<_, _>>().at("read", path)?;
+        let mut rows = select.query([]).at("read", path)?;
+        let mut sessions = Vec::new();
+        while let Some(row) = rows.next().at("read", path)? {
+            // A name that cannot be read is told of by who counts again what is kept of all.
+            sessions.extend(row.get(0).ok().map(from_column));
+        }
         sessions.sort_unstable();
         Ok(sessions)
     }
@@ -133,7 +135,7 @@ impl SealStore for SqliteStore {
     }
 
     fn recount_all(&self) -> Result<Option<String>> {
-        recount::of_all(&self.database)
+        recount_all::of_all(&self.database)
     }
 }
 

@@ -45,6 +45,8 @@ mod seal_crowd;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod seal_mutants;
 #[cfg(feature = "sqlite")]
+mod sqlite_columns;
+#[cfg(feature = "sqlite")]
 mod sqlite_contract;
 #[cfg(feature = "sqlite")]
 mod sqlite_damage;

@@ -5,6 +5,7 @@ use auto_recovery::audit::{Recorder, Removal, Removed, SessionReleased};
 use auto_recovery::testing::ScriptedHost;
 use auto_recovery::testing::store_contract::{assert_exact, entry, read};
 use proptest::prelude::*;
+use rustix::io::Errno;
 
 use super::*;
 use auto_recovery::mutex::lock;
@@ -32,7 +33,9 @@ fn a_full_disk_refuses_all_of_a_call_and_the_store_goes_on_when_there_is_room() 
     let many = (2..500).map(|number| entry("s", number)).collect();
     let error = store.append(many).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoSpace, "{}", error.chain());
-    assert!(error.to_string().contains("make room"), "{error}");
+    assert!(error.to_string().contains("is full"), "{error}");
+    // For whoever looks for what the system said, as of files.
+    assert_eq!(error.raw_os_error(), Some(Errno::NOSPC.raw_os_error()));
     assert_eq!(read(&store, "s").len(), 1);
     assert_exact(&store, "s");
     limit_pages(&store, u32::MAX);
