@@ -116,6 +116,9 @@ fn lived(dir: &Path) -> Arc<dyn AuditStore> {
     };
     let started = JournalEvent::SessionStarted(started);
     store.record(Some("nothing tried"), started).unwrap();
+    // What its row says, it says of all of its entries, though they are not counted.
+    let once = [15, 16].map(|number| entry("once", number));
+    store.append(once.to_vec()).unwrap();
     let held = JournalEvent::SessionHeld(SessionHeld::default());
     store.record(Some("b"), held).unwrap();
     let keys = store.keys().unwrap().unwrap();
@@ -128,8 +131,8 @@ fn lived(dir: &Path) -> Arc<dyn AuditStore> {
     store
 }
 
-/// What is done to a table: the first row, the last and all are deleted, and each column of the
-/// first and the last is changed.
+/// What is done to a table: the first row, the last and all are deleted, and each column is changed
+/// of the first and of the last, and a number wherever it is largest: what is true is 1.
 fn changes_of(table: &Table) -> Vec<String> {
     let name = &table.name;
     let delete = |row: &str| format!("DELETE FROM {name} WHERE {row}");
@@ -148,11 +151,14 @@ fn changes_of(table: &Table) -> Vec<String> {
         } else {
             &[]
         };
+        let largest = format!("{column} = (SELECT max({column}) FROM {name})");
         for value in numbers.iter().chain(OTHERS) {
             let value = value.replace("old", column);
+            let mut rows = vec![&first, &last];
+            rows.extend((value == "2").then_some(&largest));
             let another = format!("{column} IS NOT {value}");
             let change = format!("UPDATE {name} SET {column} = {value} WHERE {another}");
-            all.extend([&first, &last].map(|row| format!("{change} AND {row}")));
+            all.extend(rows.into_iter().map(|row| format!("{change} AND {row}")));
         }
     }
     all
@@ -186,7 +192,7 @@ fn answers(store: &dyn AuditStore) -> Vec<String> {
         };
         all.push(text(store.read_aggregate(&query)));
     }
-    for id in ["a", "b", "c", "gone", "many", "nothing tried", "zz"] {
+    for id in ["a", "b", "c", "gone", "many", "nothing tried", "once", "zz"] {
         all.push(text(store.is_known(id)));
         all.push(text(store.highest_attempt_number(id)));
         all.push(text(store.read_statistics(id)));
