@@ -424,6 +424,11 @@ fn an_access_control_list_stays_and_lets_in_nobody_else() {
     assert_eq!(&kept[..len], list);
 }
 
+/// Until what is done next has a later time.
+fn wait_a_little() {
+    SystemHost::new().sleep(Duration::from_millis(50));
+}
+
 #[test]
 fn a_file_whose_every_name_would_go_is_an_only_copy() {
     let outside = tempfile::tempdir().unwrap();
@@ -439,10 +444,10 @@ fn a_file_whose_every_name_would_go_is_an_only_copy() {
         tree.path("node_modules/m/names"),
     )
     .unwrap();
-    std::thread::sleep(Duration::from_millis(50));
+    wait_a_little();
     let mut session = tree.session();
     let good = session.snapshot("before").unwrap();
-    std::thread::sleep(Duration::from_millis(50));
+    wait_a_little();
     // A directory with all names, a link to what stays where it is, and names one by one.
     fs::rename(out("d"), tree.path("here")).unwrap();
     fs::hard_link(out("kept"), tree.path("linked")).unwrap();
@@ -474,7 +479,7 @@ fn names_that_were_there_before_stay_though_others_have_the_same_files() {
     tree.write("fixtures.git/objects/ab/cd", "object");
     let object = tree.path("fixtures.git/objects/ab/cd");
     fs::hard_link(&object, outside.path().join("same")).unwrap();
-    std::thread::sleep(Duration::from_millis(50));
+    wait_a_little();
     let mut session = tree.session();
     let good = session.snapshot("before").unwrap();
     fs::remove_file(tree.path("fixtures.git/HEAD")).unwrap();

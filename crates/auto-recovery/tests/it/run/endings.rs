@@ -5,6 +5,7 @@ use std::time::Duration;
 use auto_recovery::audit::{JournalEvent, SessionOutcome};
 use auto_recovery::run::{Mode, Policy, RunEnd, RunExit, StrategyCommand};
 use auto_recovery::{Category, RecoveryStrategyType};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::Project;
 use super::support::{fixing, listing};
@@ -283,6 +284,6 @@ fn what_the_first_run_left_running_is_named_and_stays() {
         "{:?}",
         seen.events
     );
-    let kill = std::process::Command::new("kill").arg(&pid).status();
-    assert!(kill.unwrap().success(), "it is the command's");
+    let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+    kill_process(pid, Signal::KILL).expect("it is the command's, and runs on");
 }
