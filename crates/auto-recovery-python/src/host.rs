@@ -55,8 +55,9 @@ impl PythonHost {
 
     /// Waits by `time.sleep`, and ends with what the handler of a signal raises.
     ///
-    /// A signal ends a sleep only when it comes during it and to its thread. Python's own `time.sleep`
-    /// is therefore called for a part of the time after another, with a look for signals before each.
+    /// A signal ends a sleep only when it comes during it and to its thread. Python's own
+    /// `time.sleep` is therefore called for a part of the time after another, with a look for
+    /// signals before each.
     fn wait(&self, py: Python<'_>, duration: Duration) -> PyResult<()> {
         py.check_signals()?;
         // Looked up each time: callers patch it, so that their tests take no time.

@@ -80,57 +80,62 @@ fn an_entry_has_the_14_fields_and_what_was_left_out_is_filled_in() {
     );
 }
 
+/// Lines with a mistake, and what is said of each.
+const BAD_LINES: [(&str, &str); 13] = [
+    ("garbage", "a value is expected here"),
+    (r#"{"strategy":"fix"}"#, "missing field `success`"),
+    (
+        r#"{"strategy":"fix","success":true,"error_type":"E","extra":1}"#,
+        "unknown field `extra`",
+    ),
+    (
+        r#"{"strategy":"fix","success":"yes","error_type":"E"}"#,
+        "invalid type: string \"yes\"",
+    ),
+    (
+        r#"{"strategy":"","success":true,"error_type":"E"}"#,
+        "`strategy` is empty",
+    ),
+    (
+        r#"{"strategy":"fix","success":true,"error_type":"E","attempt_number":0}"#,
+        "counted from 1",
+    ),
+    (
+        r#"{"strategy":"fix","success":true,"error_type":"E","duration_seconds":-1}"#,
+        "cannot be negative",
+    ),
+    (
+        r#"{"strategy":"fix","success":true,"error_type":"E","duration_seconds":1e999}"#,
+        "number out of range",
+    ),
+    (
+        r#"{"strategy":"fix","success":true,"error_type":"E","session_id":""}"#,
+        "session id is empty",
+    ),
+    (
+        r#"{"strategy":"fix","success":true,"error_type":"E","session_id":"a\nb"}"#,
+        "control character",
+    ),
+    (
+        r#"{"strategy":"fix","success":true,"error_type":"E""#,
+        "EOF while parsing",
+    ),
+    (
+        r#"["s","fix",true,"E","m",7,[],[],false,"complete",1.5,"2026-01-01T00:00:00Z","r"]"#,
+        "it is an array: an attempt is an object",
+    ),
+    ("null", "expected an object with the keys of an attempt"),
+];
+
 #[test]
 fn a_bad_line_is_named_and_all_others_land() {
     let machine = Machine::new();
     let good = r#"{"session_id":"s","strategy":"fix","success":true,"error_type":"E"}"#;
     let long = format!("{{\"strategy\":\"{}\"}}", "x".repeat(2 * 1024 * 1024));
-    let bad = [
-        ("garbage", "a value is expected here"),
-        (r#"{"strategy":"fix"}"#, "missing field `success`"),
-        (
-            r#"{"strategy":"fix","success":true,"error_type":"E","extra":1}"#,
-            "unknown field `extra`",
-        ),
-        (
-            r#"{"strategy":"fix","success":"yes","error_type":"E"}"#,
-            "invalid type: string \"yes\"",
-        ),
-        (
-            r#"{"strategy":"","success":true,"error_type":"E"}"#,
-            "`strategy` is empty",
-        ),
-        (
-            r#"{"strategy":"fix","success":true,"error_type":"E","attempt_number":0}"#,
-            "counted from 1",
-        ),
-        (
-            r#"{"strategy":"fix","success":true,"error_type":"E","duration_seconds":-1}"#,
-            "cannot be negative",
-        ),
-        (
-            r#"{"strategy":"fix","success":true,"error_type":"E","duration_seconds":1e999}"#,
-            "number out of range",
-        ),
-        (
-            r#"{"strategy":"fix","success":true,"error_type":"E","session_id":""}"#,
-            "session id is empty",
-        ),
-        (
-            r#"{"strategy":"fix","success":true,"error_type":"E","session_id":"a\nb"}"#,
-            "control character",
-        ),
-        (
-            r#"{"strategy":"fix","success":true,"error_type":"E""#,
-            "EOF while parsing",
-        ),
-        (
-            r#"["s","fix",true,"E","m",7,[],[],false,"complete",1.5,"2026-01-01T00:00:00Z","r"]"#,
-            "it is an array: an attempt is an object",
-        ),
-        ("null", "expected an object with the keys of an attempt"),
-        (&long, "longer than 1048576 bytes"),
-    ];
+    let bad: Vec<_> = BAD_LINES
+        .into_iter()
+        .chain([(&*long, "longer than 1048576 bytes")])
+        .collect();
     let input: String = bad
         .iter()
         .map(|(line, _)| format!("{good}\n{line}\n\n"))

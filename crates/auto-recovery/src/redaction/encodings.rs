@@ -1,4 +1,4 @@
-//! How else a value may stand in a text: escaped for JSON, URLs or a shell, in base 64, or in UTF-16.
+//! How else a value may stand in a text: escaped for JSON, URLs or a shell, in base 64, in UTF-16.
 
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const FOR_URLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
