@@ -98,6 +98,7 @@ fn agent_in_short(agent: &StrategyCommand) -> String {
 pub(crate) fn plan(context: &Context, typed: &RunRequest) -> Result<Exit> {
     check_exit_map(&typed.exit_map)?;
     let request = library_request(context, typed)?;
+    request.check()?;
     let argv = request.words();
     let plan = |category| {
         let situation = Situation {

@@ -1,5 +1,7 @@
 //! `recover seal`.
 
+use std::path::Path;
+
 use auto_recovery::audit::sealing::{NewChain, Sealed, Sealer, WhatToSeal, newest_seal};
 use auto_recovery::integrity::Seal;
 use auto_recovery::patience::Waiting;
@@ -36,6 +38,17 @@ struct Told<'a> {
     print: bool,
 }
 
+/// Makes sure that the key to sign with is there, before anything is sealed.
+fn check_key(key: Option<&Path>) -> Result<()> {
+    match key.filter(|key| !key.exists()) {
+        Some(key) => {
+            let says = format!("there is no file {}: name the public key", key.display());
+            Err(Error::new(ErrorKind::Io, says))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Seals what is on record now.
 ///
 /// # Errors
@@ -59,6 +72,7 @@ pub(crate) fn seal(context: &Context, args: SealArgs) -> Result<Exit> {
     if let Some(file) = &cosignatures {
         return witness::keep(context, &*store, file);
     }
+    check_key(sign.as_deref())?;
     let state_dir = &context.settings.state_dir.value;
     let sealer = Sealer::new(store.clone(), state_dir, context.host.clone());
     let mut waiting = Waiting::default();

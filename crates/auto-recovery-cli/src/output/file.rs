@@ -41,9 +41,14 @@ pub(crate) fn write_output<T>(
         ));
     }
     let mut written = None;
-    export::replace(path, &mut |out| {
+    let replaced = export::replace(path, &mut |out| {
         written = Some(write(out)?);
         Ok(())
+    });
+    // What has no room is a temporary file, or has no name at all.
+    replaced.map_err(|error| match error.kind() {
+        ErrorKind::NoSpace => error.context(format!("write {}", path.display())),
+        _ => error,
     })?;
     Ok(written.expect("`replace` succeeds only after it called the closure, which sets it"))
 }

@@ -450,6 +450,10 @@ fn people_sign_a_seal_with_a_key_of_their_own() {
     run(check_note.stdin(fs::File::open(&note).unwrap()));
     let missing = machine.recover(&["seal", "--sign", "nobody.pub"]);
     assert_eq!(missing.code, 125, "{missing:?}");
+    assert!(
+        !missing.stderr.contains("seal "),
+        "nothing is sealed: {missing:?}"
+    );
 }
 
 #[test]

@@ -334,3 +334,24 @@ fn a_file_that_is_not_there_is_one_answer_and_the_newest_session_may_be_asked_fo
     let missing = machine.recover(&["run", "no-such-program"]);
     assert!(!missing.stderr.contains("os error"), "{missing:?}");
 }
+
+#[test]
+fn a_full_disk_is_named_by_the_file_that_was_asked_for() {
+    let machine = Machine::with_trail();
+    for command in ["report", "export"] {
+        let run = machine.recover(&[command, "build-7", "--format", "json", "-o", "/dev/full"]);
+        assert_eq!(run.code, 125, "{run:?}");
+        let says = "recover: error: write /dev/full: ";
+        assert!(run.stderr.starts_with(says), "{run:?}");
+    }
+}
+
+#[test]
+fn a_plan_refuses_what_a_run_refuses() {
+    let machine = Machine::new();
+    for (glob, why) in [("", "protect \"\" names nothing"), ("../x", "leads out")] {
+        let plan = machine.recover(&["plan", "--protect", glob, "--", "true"]);
+        assert_eq!(plan.code, 2, "{plan:?}");
+        assert!(plan.stderr.contains(why), "{plan:?}");
+    }
+}

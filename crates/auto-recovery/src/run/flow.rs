@@ -71,13 +71,7 @@ pub fn run(request: RunRequest, world: World) -> Result<RunOutcome> {
     let limit = request.limits.deadline;
     let deadline = limit.map(|limit| started.saturating_add(limit));
     host.set_deadline(deadline);
-    // An unsound recipe is reported before anything runs, not when it is needed.
-    RecipeBook::check(&request.tries.recipes)?;
-    check_protect(&request)?;
-    if let Some(id) = &request.record.session_id {
-        session_id::encode(id)?;
-        check_no_secret(&request, id)?;
-    }
+    request.check()?;
     let mut request = request;
     if let Some(target) = &request.tree.rollback {
         let workspace = request.workspace()?;
@@ -119,6 +113,25 @@ fn check_no_secret(request: &RunRequest, id: &str) -> Result<()> {
             Err(Error::new(ErrorKind::InvalidInput, context))
         }
         None => Ok(()),
+    }
+}
+
+impl RunRequest {
+    /// Makes sure that what it says can be meant, before anything runs: its recipes, what it
+    /// protects, the name of its session.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] with what is wrong.
+    pub fn check(&self) -> Result<()> {
+        RecipeBook::check(&self.tries.recipes)?;
+        check_protect(self)?;
+        match &self.record.session_id {
+            Some(id) => {
+                session_id::encode(id)?;
+                check_no_secret(self, id)
+            }
+            None => Ok(()),
+        }
     }
 }
 
