@@ -89,11 +89,9 @@ fn filter(mut stream: RedactionStream, source: Source<'_>, printer: &Printer) ->
             *counts.entry(one.kind).or_default() += 1;
         }
     };
-    let mut is_first = true;
     printer.data(Escapes::Text, |out| {
         let mut masked = Vec::new();
-        source.each(|piece| {
-            refuse_utf_16(&mut is_first, piece)?;
+        each_piece(source, |piece| {
             count(stream.push(piece, &mut masked));
             // Whoever reads sees a line as soon as it can be told.
             out.write_all(&masked)
@@ -111,14 +109,18 @@ fn filter(mut stream: RedactionStream, source: Source<'_>, printer: &Printer) ->
     Ok(Exit::OK)
 }
 
-/// Refuses a text that begins as UTF-16 does: what is secret in it would not be seen.
-fn refuse_utf_16(is_first: &mut bool, piece: &[u8]) -> Result<()> {
-    let refusal = encoding::refusal(piece).filter(|_| *is_first);
-    *is_first = false;
-    match refusal {
-        Some(why) => Err(Error::new(ErrorKind::InvalidInput, why)),
-        None => Ok(()),
-    }
+/// Gives `take` each piece of `source`. A text that begins as UTF-16 does is refused: what is
+/// secret in it would not be seen.
+fn each_piece(source: Source<'_>, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let mut is_first = true;
+    source.each(|piece| {
+        if std::mem::take(&mut is_first)
+            && let Some(why) = encoding::refusal(piece)
+        {
+            return Err(Error::new(ErrorKind::InvalidInput, why));
+        }
+        take(piece)
+    })
 }
 
 /// Names what is secret in `source`, the text in `file`.
@@ -131,9 +133,7 @@ fn check(
     let file = file.to_string_lossy();
     let mut found: Vec<Finding> = Vec::new();
     let mut masked = Vec::new();
-    let mut is_first = true;
-    source.each(|piece| {
-        refuse_utf_16(&mut is_first, piece)?;
+    each_piece(source, |piece| {
         masked.clear();
         found.extend(stream.push(piece, &mut masked));
         Ok(())
