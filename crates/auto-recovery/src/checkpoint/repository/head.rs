@@ -73,7 +73,7 @@ impl Begun {
     fn in_words(&self) -> String {
         match self {
             Self::With { file, commit } => {
-                let commit: String = commit.chars().take(SHORT).collect();
+                let commit = shortened(commit);
                 let what = match *file {
                     "MERGE_HEAD" => "merge",
                     "REVERT_HEAD" => "revert",
@@ -239,7 +239,7 @@ fn rebased(from: &Head, to: &Head, ended: Option<&Begun>) -> Option<String> {
     let Begun::Rebase { of, was } = ended else {
         return None;
     };
-    let old: String = was.chars().take(SHORT).collect();
+    let old = shortened(was);
     let switch = match to.branch.as_deref().unwrap_or(DETACHED) == of {
         true => String::new(),
         false => format!("git switch {} && ", of.trim_start_matches("refs/heads/")),
@@ -252,9 +252,14 @@ fn rebased(from: &Head, to: &Head, ended: Option<&Begun>) -> Option<String> {
     ))
 }
 
+/// The beginning of a commit, as a message has it.
+fn shortened(commit: &str) -> &str {
+    commit.get(..SHORT).unwrap_or(commit)
+}
+
 fn short(head: &Head) -> String {
     match &head.commit {
-        Some(commit) => commit.chars().take(SHORT).collect(),
+        Some(commit) => shortened(commit).to_owned(),
         None => "no commit".to_owned(),
     }
 }
@@ -360,7 +365,7 @@ impl Commits {
             made: Vec::new(),
             older: 0,
             newest_older: String::new(),
-            new: new.chars().take(SHORT).collect(),
+            new: shortened(new).to_owned(),
         };
         for line in listing.lines() {
             let mut parts = line.splitn(3, ' ');
