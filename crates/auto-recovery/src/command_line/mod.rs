@@ -18,3 +18,4 @@ pub(crate) use name::base_name;
 pub use place::Place;
 pub(crate) use place::without_dots;
 pub(crate) use words::Words;
+pub(crate) use wrapper::{STARTERS, Wrapper, after_options, first_word, is_assignment, plain};

@@ -3,7 +3,7 @@
 use super::name::base_name;
 
 /// A program that runs the command after its own words.
-pub(super) struct Wrapper {
+pub(crate) struct Wrapper {
     program: &'static str,
     /// Verbs, one required after the program and its options; empty if the command follows
     /// directly.
@@ -16,7 +16,8 @@ pub(super) struct Wrapper {
     pub(super) is_elsewhere: bool,
 }
 
-const fn plain(program: &'static str, valued: &'static [&'static str]) -> Wrapper {
+/// One that takes the command after its options.
+pub(crate) const fn plain(program: &'static str, valued: &'static [&'static str]) -> Wrapper {
     Wrapper {
         program,
         verbs: &[],
@@ -37,7 +38,8 @@ const fn with_verb(
     }
 }
 
-const fn first_word(program: &'static str, valued: &'static [&'static str]) -> Wrapper {
+/// One that takes a word of its own before the command.
+pub(crate) const fn first_word(program: &'static str, valued: &'static [&'static str]) -> Wrapper {
     Wrapper {
         between: 1,
         ..plain(program, valued)
@@ -108,9 +110,8 @@ const PYTHON_OPTIONS: &[&str] = &[
     "--env",
 ];
 
-/// The wrappers; of a program with several, the most specific is first.
-const WRAPPERS: &[Wrapper] = &[
-    // Programs that start another otherwise than a shell would.
+/// Programs that start another otherwise than a shell would.
+pub(crate) const STARTERS: &[Wrapper] = &[
     plain("nice", &["-n", "--adjustment"]),
     plain("ionice", &["-c", "-n"]),
     plain("time", &["-f", "-o"]),
@@ -118,12 +119,16 @@ const WRAPPERS: &[Wrapper] = &[
     plain("setsid", &[]),
     plain("stdbuf", &["-i", "-o", "-e"]),
     plain("command", &[]),
-    plain("exec", &[]),
+    plain("exec", &["-a"]),
     plain("chronic", &[]),
     plain("xvfb-run", &["-e", "-f", "-n", "-p", "-s", "-w"]),
     first_word("timeout", &["-s", "-k", "--signal", "--kill-after"]),
     first_word("gtimeout", &["-s", "-k", "--signal", "--kill-after"]),
     first_word("flock", &["-E", "-w", "--timeout", "--conflict-exit-code"]),
+];
+
+/// The other wrappers; of a program with several, the most specific is first.
+const WRAPPERS: &[Wrapper] = &[
     // Programs that find the programs of a package.
     plain("npx", NPM_OPTIONS),
     plain("bunx", NPM_OPTIONS),
@@ -200,7 +205,8 @@ pub(super) fn wrapping(words: &[String]) -> Option<Wrapping> {
     if let Some(skip) = interpreter(program, words) {
         return Some(plainly(skip));
     }
-    let mut known = WRAPPERS.iter().filter(|known| known.program == program);
+    let known = STARTERS.iter().chain(WRAPPERS);
+    let mut known = known.filter(|known| known.is_of(program));
     known.find_map(|known| {
         Some(Wrapping {
             words: known.command(words)?,
@@ -230,8 +236,13 @@ fn interpreter(program: &str, words: &[String]) -> Option<usize> {
 }
 
 impl Wrapper {
+    /// Whether a program that is called `name` is this one.
+    pub(crate) fn is_of(&self, name: &str) -> bool {
+        self.program == name
+    }
+
     /// The place of the command in `words`, which begin with the wrapper.
-    fn command(&self, words: &[String]) -> Option<usize> {
+    pub(crate) fn command(&self, words: &[String]) -> Option<usize> {
         let mut at = after_options(words, 1, self.valued)?;
         if !self.verbs.is_empty() {
             if !self.verbs.contains(&words[at].as_str()) {
@@ -248,7 +259,7 @@ impl Wrapper {
 }
 
 /// The place of the first word from `from` on that is neither an option nor the value of one.
-fn after_options(words: &[String], from: usize, valued: &[&str]) -> Option<usize> {
+pub(crate) fn after_options(words: &[String], from: usize, valued: &[&str]) -> Option<usize> {
     let mut at = from;
     loop {
         let word = words.get(at)?;
@@ -263,7 +274,7 @@ fn after_options(words: &[String], from: usize, valued: &[&str]) -> Option<usize
 }
 
 /// Whether `word` sets a variable for the command after it.
-pub(super) fn is_assignment(word: &str) -> bool {
+pub(crate) fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty()
             && !name.starts_with(|c: char| c.is_ascii_digit())

@@ -5,6 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::tree::shell_text::commands_of;
+use crate::command_line::{
+    STARTERS, Wrapper, after_options, base_name, first_word, is_assignment, plain,
+};
 
 /// A program that runs the first file it is given.
 struct Interpreter {
@@ -52,66 +55,34 @@ const SUBCOMMANDS: [(&str, &str); 4] = [
     ("deno", "test"),
 ];
 
-/// What is followed by a command: a word of the shell, or a program that runs another.
-struct Before {
-    name: &'static str,
-    /// Its own words that come before the command, options aside.
-    words: usize,
-    /// Options whose value is the next word.
-    valued: &'static [&'static str],
-}
-
-const fn before(name: &'static str, words: usize, valued: &'static [&'static str]) -> Before {
-    Before {
-        name,
-        words,
-        valued,
-    }
-}
-
-const BEFORE_COMMANDS: [Before; 32] = [
-    before("!", 0, &[]),
-    before("builtin", 0, &[]),
-    before("chronic", 0, &[]),
-    before("chrt", 1, &["-T", "-P", "-D"]),
-    before("command", 0, &[]),
-    before("do", 0, &[]),
-    before("doas", 0, &["-u", "-C"]),
-    before("elif", 0, &[]),
-    before("else", 0, &[]),
-    before("env", 0, &["-u", "--unset", "-C", "--chdir", "-S"]),
-    before("exec", 0, &["-a"]),
-    before("flock", 1, &["-w", "--timeout", "-E"]),
-    before("if", 0, &[]),
-    before("ionice", 0, &["-c", "-n"]),
-    before("nice", 0, &["-n", "--adjustment"]),
-    before("nohup", 0, &[]),
-    before("numactl", 0, &["-N", "-m", "-C", "-i", "-p"]),
-    before("setsid", 0, &[]),
-    before("stdbuf", 0, &["-i", "-o", "-e"]),
-    before(
+/// What else is followed by a command beside [`STARTERS`]: words of the shell, and programs that no
+/// recipe starts anything by.
+const MORE_STARTERS: &[Wrapper] = &[
+    plain("!", &[]),
+    plain("builtin", &[]),
+    plain("do", &[]),
+    plain("elif", &[]),
+    plain("else", &[]),
+    plain("if", &[]),
+    plain("then", &[]),
+    plain("until", &[]),
+    plain("while", &[]),
+    plain("{", &[]),
+    first_word("chrt", &["-T", "-P", "-D"]),
+    plain("doas", &["-u", "-C"]),
+    plain("env", &["-u", "--unset", "-C", "--chdir", "-S"]),
+    plain("numactl", &["-N", "-m", "-C", "-i", "-p"]),
+    plain(
         "sudo",
-        0,
         &[
             "-u", "--user", "-g", "--group", "-h", "-p", "-C", "-r", "-t", "-T", "-U", "-D", "-R",
         ],
     ),
-    before("taskset", 1, &[]),
-    before("then", 0, &[]),
-    before("time", 0, &["-f", "-o"]),
-    before("timeout", 1, &["-k", "--kill-after", "-s", "--signal"]),
-    before("unbuffer", 0, &[]),
-    before("unshare", 0, &["-S", "-G", "-R", "-w"]),
-    before("until", 0, &[]),
-    before("watch", 0, &["-n", "--interval"]),
-    before("while", 0, &[]),
-    before(
-        "xargs",
-        0,
-        &["-I", "-n", "-P", "-L", "-d", "-a", "-s", "-E"],
-    ),
-    before("xvfb-run", 0, &["-n", "-s", "-e", "-f", "-p", "-w"]),
-    before("{", 0, &[]),
+    first_word("taskset", &[]),
+    plain("unbuffer", &[]),
+    plain("unshare", &["-S", "-G", "-R", "-w"]),
+    plain("watch", &["-n", "--interval"]),
+    plain("xargs", &["-I", "-n", "-P", "-L", "-d", "-a", "-s", "-E"]),
 ];
 
 /// Words of the shell that run the file they are given.
@@ -129,13 +100,16 @@ pub fn scripts_of(argv: &[String], cwd: &Path, root: &Path) -> Vec<PathBuf> {
 
 /// The words of a command that may be scripts. Each step down has fewer words, or a shorter text.
 fn scripts_in(words: &[String]) -> Vec<String> {
-    let begins = words.iter().position(|word| !is_assignment(word));
-    let Some((program, rest)) = begins.and_then(|at| words[at..].split_first()) else {
+    let assigned = words.iter().take_while(|word| is_assignment(word)).count();
+    let words = &words[assigned..];
+    let Some((program, rest)) = words.split_first() else {
         return Vec::new();
     };
     let name = name_of(program);
-    if let Some(before) = BEFORE_COMMANDS.iter().find(|one| one.name == name) {
-        return scripts_in(before.command(rest));
+    let mut starters = STARTERS.iter().chain(MORE_STARTERS);
+    if let Some(starter) = starters.find(|one| one.is_of(name)) {
+        let command = starter.command(words);
+        return command.map_or_else(Vec::new, |at| scripts_in(&words[at..]));
     }
     if SOURCES.contains(&program.as_str()) {
         return rest.first().cloned().into_iter().collect();
@@ -162,16 +136,6 @@ fn scripts_in(words: &[String]) -> Vec<String> {
     is_path.then(|| program.clone()).into_iter().collect()
 }
 
-impl Before {
-    /// The command that follows, of its words `rest`.
-    fn command<'w>(&self, rest: &'w [String]) -> &'w [String] {
-        let after = after_options(rest, self.valued);
-        let is_own = |word: &&String| is_assignment(word);
-        let assigned = after.iter().take_while(is_own).count();
-        after.get(assigned + self.words..).unwrap_or_default()
-    }
-}
-
 impl Interpreter {
     /// The file that it runs, of its words `rest`.
     fn file<'w>(&self, rest: &'w [String]) -> Option<&'w String> {
@@ -180,35 +144,16 @@ impl Interpreter {
             SUBCOMMANDS.contains(&own)
         });
         let rest = &rest[usize::from(subcommand.is_some())..];
-        let after = after_options(rest, self.valued);
-        let options = &rest[..rest.len() - after.len()];
+        let at = after_options(rest, 0, self.valued)?;
         let is_instead = |word: &String| match word.strip_prefix('-') {
             Some(short) if !short.starts_with('-') => {
                 self.instead.iter().any(|flag| short.ends_with(flag))
             }
             _ => self.instead.contains(&word.as_str()),
         };
-        after.first().filter(|_| !options.iter().any(is_instead))
+        let is_text = rest[..at].iter().any(is_instead);
+        rest.get(at).filter(|_| !is_text)
     }
-}
-
-/// What comes after the options that `words` begin with; the `valued` ones take the next word.
-fn after_options<'w>(words: &'w [String], valued: &[&str]) -> &'w [String] {
-    let mut at = 0;
-    while let Some(word) = words.get(at).filter(|word| word.starts_with('-')) {
-        at += 1;
-        if word == "--" {
-            break;
-        }
-        at += usize::from(valued.contains(&word.as_str()));
-    }
-    words.get(at..).unwrap_or_default()
-}
-
-/// `X=1`, as it may stand before a program.
-fn is_assignment(word: &str) -> bool {
-    let name = word.split_once('=').map(|(name, _)| name);
-    name.is_some_and(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'))
 }
 
 /// `-c`, alone or together with others, as `-ec`.
@@ -221,7 +166,7 @@ fn is_text_flag(word: &str) -> bool {
 
 /// The name of a program without its directory and its version.
 fn name_of(program: &str) -> &str {
-    let name = program.rsplit('/').next().unwrap_or(program);
+    let name = base_name(program);
     match name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
         "" => name,
         name => name,

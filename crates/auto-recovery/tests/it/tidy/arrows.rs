@@ -69,7 +69,7 @@ pub(super) const MODULES: Table<'_> = &[
     ("process", &["error", "mutex", "exit", "files", "platform", "interrupt", "host", "patience", "wording"]),
     ("git", &["error", "files", "host", "process"]),
     ("workspace", &["error", "files", "platform", "host", "git"]),
-    ("checkpoint", &["error", "mutex", "redaction", "files", "platform", "host", "patience", "git", "workspace", "wording", "workers"]),
+    ("checkpoint", &["error", "mutex", "command_line", "redaction", "files", "platform", "host", "patience", "git", "workspace", "wording", "workers"]),
     // What is kept.
     ("audit", &["error", "mutex", "failure", "entry", "tier", "statistics", "integrity", "encryption", "files", "workers", "host", "redaction", "wording"]),
     ("jsonl", &["error", "mutex", "group_commit", "statistics", "integrity", "files", "workers", "platform", "host", "patience", "audit"]),
