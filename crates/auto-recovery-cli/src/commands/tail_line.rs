@@ -6,6 +6,9 @@ use auto_recovery::{RecoveryAuditEntry, Result};
 
 use crate::output::{Escapes, Printer, escape_text, stdout_error};
 
+/// How far what goes on below is set in: under the session.
+const BELOW: usize = 26;
+
 /// Tells one attempt, which is `json` as it is stored.
 ///
 /// # Errors
@@ -31,5 +34,5 @@ pub(super) fn tell_attempt(
         wording::result(entry.success, entry.rollback_performed),
         entry.error_type,
     );
-    printer.text(&format!("{}\n", escape_text(&line)))
+    printer.line(&escape_text(&line), BELOW)
 }

@@ -8,7 +8,7 @@ use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table as Grid, Width, presets,
 };
 
-use crate::output::{Tone, escape_text};
+use crate::output::{Tone, escape_text, fold};
 
 /// The widest column of a text that may be cut, where there is no terminal to fit into: one long
 /// command would widen every row.
@@ -193,8 +193,10 @@ impl Table {
         let left_out: Vec<_> = left_out.map(|(column, _)| column.head).collect();
         if self.names_left_out && !left_out.is_empty() {
             let line = format!("no room for {}; --json has all", left_out.join(", "));
-            text.push_str(&Tone::Aside.on_stdout(&line));
-            text.push('\n');
+            for line in fold(&line, self.width.map_or(usize::MAX, usize::from), GAP) {
+                text.push_str(&Tone::Aside.on_stdout(&line));
+                text.push('\n');
+            }
         }
         text
     }
