@@ -2,13 +2,16 @@
 //!
 //! A block of a page that begins with `<!-- screen: NAME -->` shows what the commands of
 //! `docs/screens/NAME.story` print on a terminal of 80 columns. Lines of a story are a script that
-//! prepares; those that begin with `$` are typed. `PAGES=write` writes the blocks. Ids and times
+//! prepares; those that begin with `$` are typed; `^C WORDS` after one is Ctrl-C, pressed once WORDS
+//! are shown. `PAGES=write` writes the blocks. Ids and times
 //! differ from run to run, and are not compared.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZero;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use crate::harness::{Machine, writes_pages};
 use crate::session::Session;
@@ -16,6 +19,10 @@ use crate::session::Session;
 const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
 /// More lines than a story prints.
 const LINES: NonZero<u16> = NonZero::new(200).unwrap();
+
+/// How a line of a story begins that is Ctrl-C.
+const INTERRUPT: &str = "^C ";
+const CTRL_C: &[u8] = b"\x03";
 
 const MARK: &str = "<!-- screen: ";
 
@@ -58,19 +65,25 @@ fn played(story: &str) -> String {
     assert_eq!(machine.run(&mut machine.shell(prepare)).code, 0);
     let path = format!("{}:/usr/bin:/bin", tools().display());
     let path = format!("{}:{path}", machine.root().join("bin").display());
-    let (typed, script): (Vec<_>, Vec<_>) = story.lines().partition(|line| line.starts_with("$ "));
+    let is_typed = |line: &&str| line.starts_with("$ ") || line.starts_with(INTERRUPT);
+    let (typed, script): (Vec<_>, Vec<_>) = story.lines().partition(is_typed);
     let mut command = machine.shell(&format!("set -e\n{}\n:", script.join("\n")));
     assert_eq!(machine.run(command.env("PATH", &path)).code, 0, "{story}");
     let mut seen = String::new();
     let mut last = 0;
-    for line in typed {
+    let mut typed = typed.into_iter().peekable();
+    while let Some(line) = typed.next() {
         let words = line
             .trim_start_matches("$ ")
             .replace("$?", &last.to_string());
         let mut command = machine.shell(&words);
         command.env("PATH", &path);
         let mut session = Session::sized(command, LINES.get(), COLUMNS.get());
-        last = session.end().code().unwrap_or(-1);
+        if let Some(shown) = typed.next_if(|next| next.starts_with(INTERRUPT)) {
+            session.wait_for(shown.trim_start_matches(INTERRUPT));
+            session.press(CTRL_C);
+        }
+        last = code(session.end());
         let mut terminal = vt100::Parser::new(LINES, COLUMNS, 0);
         terminal.process(session.bytes());
         seen.push_str(line);
@@ -81,6 +94,12 @@ fn played(story: &str) -> String {
         }
     }
     seen.replace(&machine.root().display().to_string(), "/home/you")
+}
+
+/// The exit code that a shell names, which is more than 128 for a program that a signal ended.
+fn code(status: ExitStatus) -> i32 {
+    let signal = status.signal().map(|signal| 128 + signal);
+    status.code().or(signal).expect("an exit code or a signal")
 }
 
 /// Where the toolchain is that stories use, as this test was started with.
