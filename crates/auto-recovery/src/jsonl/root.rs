@@ -35,6 +35,11 @@ impl Root {
         self.index.told_of(&self.dir, session_id)
     }
 
+    /// The bytes of each record of the journal about `session_id`, for readers.
+    pub(super) fn records_of(&self, session_id: &str) -> Result<Told<Vec<Vec<u8>>>> {
+        self.index.records_of(&self.dir, session_id)
+    }
+
     /// What the journal says of all sessions, for readers.
     pub(super) fn told_of_all(&self) -> Result<Told<EventsBySession>> {
         self.index.told_of_all(&self.dir)

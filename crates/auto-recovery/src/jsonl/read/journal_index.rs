@@ -95,7 +95,20 @@ impl JournalIndex {
             return Ok(read.told(events));
         }
         drop(read);
-        told_by(&mut lock(&self.keyed), dir, session_id)
+        told_by(&mut lock(&self.keyed), dir, |keyed, journal| {
+            keyed.of(journal, session_id)
+        })
+    }
+
+    /// The bytes of each record about `session_id`, for readers.
+    pub(in crate::jsonl) fn records_of(
+        &self,
+        dir: &Dir,
+        session_id: &str,
+    ) -> Result<Told<Vec<Vec<u8>>>> {
+        told_by(&mut lock(&self.keyed), dir, |keyed, journal| {
+            keyed.records(journal, session_id)
+        })
     }
 
     /// What it says of all, for readers.
@@ -107,12 +120,12 @@ impl JournalIndex {
     }
 }
 
-/// What the journal says of `session_id`, found by where it stands.
-fn told_by(
+/// What `ask` finds in the journal by where it stands.
+fn told_by<T: Default>(
     keyed: &mut KeyedJournal,
     dir: &Dir,
-    session_id: &str,
-) -> Result<Told<Arc<SessionEvents>>> {
+    ask: impl FnOnce(&mut KeyedJournal, &Journal<'_>) -> Result<T>,
+) -> Result<Told<T>> {
     let path = dir.journal_path();
     let (file, metadata) = match dir.open_read(&path)? {
         Found::File(file, metadata) => (file, metadata),
@@ -138,7 +151,7 @@ fn told_by(
         now: dir.host().now(),
     };
     Ok(Told {
-        events: keyed.of(&journal, session_id)?,
+        events: ask(keyed, &journal)?,
         damage: keyed.damage(&journal),
         unreadable: None,
     })

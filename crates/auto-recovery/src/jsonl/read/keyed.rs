@@ -78,16 +78,40 @@ impl KeyedJournal {
         journal: &Journal<'_>,
         session_id: &str,
     ) -> Result<Arc<SessionEvents>> {
+        self.look_up(journal, |keyed, anew| {
+            keyed.put_together(journal, session_id, anew)
+        })
+    }
+
+    /// The bytes of each record of `session_id` in `journal`, in their order.
+    ///
+    /// # Errors
+    /// As those of [`KeyedJournal::of`].
+    pub(in crate::jsonl) fn records(
+        &mut self,
+        journal: &Journal<'_>,
+        session_id: &str,
+    ) -> Result<Vec<Vec<u8>>> {
+        self.look_up(journal, |keyed, anew| {
+            keyed.gather(journal, session_id, anew)
+        })
+    }
+
+    /// The answer of `ask`, once what was appended to `journal` is read. It is `None` if what was
+    /// left by others is not true, unless it is asked `anew`, without that.
+    fn look_up<T: Default>(
+        &mut self,
+        journal: &Journal<'_>,
+        ask: impl Fn(&mut Self, bool) -> Option<T>,
+    ) -> Result<T> {
         self.read_on(journal, false)?;
-        if let Some(events) = self.put_together(journal, session_id, false) {
-            return Ok(events);
+        if let Some(answer) = ask(self, false) {
+            return Ok(answer);
         }
-        // What was left by others is not true: the journal itself is.
+        // The journal itself is true.
         self.forget();
         self.read_on(journal, true)?;
-        Ok(self
-            .put_together(journal, session_id, true)
-            .unwrap_or_default())
+        Ok(ask(self, true).unwrap_or_default())
     }
 
     /// The damage in the journal, as far as it was read last.
@@ -186,6 +210,40 @@ impl KeyedJournal {
         self.cursor = Some(Cursor::new(&journal.metadata, cursor.at));
     }
 
+    /// The places of `key` in the part of the journal that has no open end. `None` if what others
+    /// left cannot be read.
+    fn ended(&self, key: u64) -> Option<Vec<Place>> {
+        let mut found = Vec::new();
+        for places in &self.places {
+            places.find(key, &mut found)?;
+        }
+        found.extend(self.recent.iter().filter(|place| place.key == key));
+        Some(found)
+    }
+
+    /// The bytes of the records of `session_id`. `None` if one is not in its place, unless the
+    /// places were looked up `anew`: then it has changed since.
+    fn gather(&self, journal: &Journal<'_>, session_id: &str, anew: bool) -> Option<Vec<Vec<u8>>> {
+        let key = key_of(session_id);
+        let mut places = self.ended(key)?;
+        places.extend(self.unended.iter().filter(|place| place.key == key));
+        let mut records = Vec::new();
+        for place in places {
+            let record = bytes_at(journal, place);
+            let names = record.as_deref().and_then(|record| {
+                let header: Header<'_> = serde_json::from_slice(record).ok()?;
+                Some(header.session_id.is_some_and(|id| id.0 == session_id))
+            });
+            match (record, names) {
+                (Some(record), Some(true)) => records.push(record),
+                // Another session with this key, or a trail's file.
+                (_, Some(_)) => {}
+                _ => anew.then_some(())?,
+            }
+        }
+        Some(records)
+    }
+
     /// Reads the records of `session_id` at their places. `None` if one is not in its place, unless
     /// the places were looked up `anew`: then it has changed since.
     fn put_together(
@@ -195,12 +253,7 @@ impl KeyedJournal {
         anew: bool,
     ) -> Option<Arc<SessionEvents>> {
         let key = key_of(session_id);
-        let mut found = Vec::new();
-        for places in &self.places {
-            places.find(key, &mut found)?;
-        }
-        let is_of_it = |place: &&Place| place.key == key;
-        found.extend(self.recent.iter().filter(is_of_it));
+        let mut found = self.ended(key)?;
         let (read_upto, mut events) = self.known.get(session_id);
         found.retain(|place| place.offset >= read_upto);
         for place in &found {
@@ -210,7 +263,7 @@ impl KeyedJournal {
         if let Some(upto) = upto {
             self.known.put(session_id, upto, Arc::clone(&events));
         }
-        for place in self.unended.iter().filter(is_of_it) {
+        for place in self.unended.iter().filter(|place| place.key == key) {
             add(journal, session_id, *place, &mut events).or(anew.then_some(()))?;
         }
         Some(events)
@@ -254,6 +307,13 @@ fn join<const N: usize>(
     all
 }
 
+/// The bytes at `place`. `None` if they are not there.
+fn bytes_at(journal: &Journal<'_>, place: Place) -> Option<Vec<u8>> {
+    let mut record = vec![0; usize::try_from(place.length).ok()?];
+    journal.file.read_exact_at(&mut record, place.offset).ok()?;
+    Some(record)
+}
+
 /// Adds the record at `place` to `events`, if it is about `session_id`. `None` if no record is
 /// there.
 fn add(
@@ -262,8 +322,7 @@ fn add(
     place: Place,
     events: &mut Arc<SessionEvents>,
 ) -> Option<()> {
-    let mut record = vec![0; usize::try_from(place.length).ok()?];
-    journal.file.read_exact_at(&mut record, place.offset).ok()?;
+    let record = bytes_at(journal, place)?;
     let header: Header<'_> = serde_json::from_slice(&record).ok()?;
     if header.session(&record)? != session_id {
         return Some(());

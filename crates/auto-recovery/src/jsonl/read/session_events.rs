@@ -148,12 +148,6 @@ pub(in crate::jsonl) fn check_version(version: u32, at: Position, place: &str) -
     ))
 }
 
-/// The text that a record of `session_id` has.
-pub(in crate::jsonl) fn needle(session_id: &str) -> Vec<u8> {
-    let id = serde_json::to_string(session_id).expect("a string always serialises");
-    id.into_bytes()
-}
-
 /// The fields of an event, those that are no concern of it ignored.
 pub(in crate::jsonl) fn fields<T: DeserializeOwned>(record: &[u8]) -> Result<T, serde_json::Error> {
     serde_json::from_slice(record)

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::backwards::{last_records, lines_before};
 use super::lines::Position;
 use super::records::{Take, Verdict, take_entry, walk_to_end};
-use super::session_events::{Header, SessionEvents, check_version, needle};
+use super::session_events::{Header, SessionEvents, check_version};
 use crate::audit::{Damage, JournalRecord, StoredEntry, TailQuarantined};
 use crate::error::{Error, ErrorKind, Result};
 use crate::jsonl::dir::Found;
@@ -236,9 +236,7 @@ pub(in crate::jsonl) fn read_journal(
             Ok(record) => record,
             Err(error) => return Ok(error.into()),
         };
-        if session_id.is_none_or(|wanted| record.session_id.as_deref() == Some(wanted)) {
-            visit(record)?;
-        }
+        visit(record)?;
         Ok(Verdict::Taken)
     })
 }
@@ -250,25 +248,29 @@ pub(in crate::jsonl) fn read_records_raw(
     visit: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<Vec<Damage>> {
     each_record(root, session_id, &mut |raw| {
-        let header: Header<'_> = match serde_json::from_slice(raw) {
-            Ok(header) => header,
-            Err(error) => return Ok(error.into()),
-        };
-        let of = header.session_id.as_ref().map(|id| &*id.0);
-        if session_id.is_none_or(|wanted| of == Some(wanted)) {
-            visit(raw.trim_ascii())?;
+        if let Err(error) = serde_json::from_slice::<Header<'_>>(raw) {
+            return Ok(error.into());
         }
+        visit(raw.trim_ascii())?;
         Ok(Verdict::Taken)
     })
 }
 
-/// Calls `take` with the bytes of each record whose format this release knows; of those that do not
-/// name `session_id`, if given, as many as possible are left out.
+/// Calls `take` with the bytes of each record whose format this release knows, of `session_id` if
+/// given: those are found by where they stand.
 fn each_record(
     root: &Root,
     session_id: Option<&str>,
     take: &mut dyn FnMut(&[u8]) -> Result<Verdict>,
 ) -> Result<Vec<Damage>> {
+    if let Some(session_id) = session_id {
+        let told = root.records_of(session_id)?;
+        for record in &told.events {
+            // One that is no record is among the damage.
+            take(record)?;
+        }
+        return Ok(told.all_damage());
+    }
     let path = root.dir.journal_path();
     let file = match root.dir.open_read(&path)? {
         Found::File(file, _) => file,
@@ -276,13 +278,7 @@ fn each_record(
         Found::Unreadable(damage) => return Ok(vec![damage]),
     };
     let place = path.display().to_string();
-    let needle = session_id.map(needle);
     let mut take_known = |raw: &[u8], at| {
-        if let Some(needle) = &needle
-            && memchr::memmem::find(raw, needle).is_none()
-        {
-            return Ok(Verdict::Taken);
-        }
         // The version is looked at first: the rest of a newer record may be anything.
         let version: Version = match serde_json::from_slice(raw) {
             Ok(version) => version,
