@@ -1,6 +1,8 @@
 //! The one thread that follows the store and writes the feed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +16,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::database::{self, Database};
-use super::take_up::{TakingUp, Telling, hash_of, looks, millis};
+use super::take_up::{TakingUp, Telling, hash_of, looks, millis, session_ids};
 use crate::log::Log;
 
 /// The longest wait for a notice: within it a server that is told to end does.
@@ -224,14 +226,19 @@ impl Following {
     }
 
     /// Takes up every session that is not as it was when the feed had all of it.
+    ///
+    /// Of each session, hashes are held and no text: a store may have very many. Each look has
+    /// another key: nobody can bring a collision about, and the next look sees what one hid.
     fn look_at_all(&self, taking_up: &mut TakingUp<'_>) -> Result<()> {
         let telling = self.telling()?;
-        let journals = journals(&*self.store)?;
-        let mut known = self.feed.read(looks)?;
+        let keys = RandomState::new();
+        let journals = journals(&*self.store, &keys)?;
+        let mut known = self.feed.read(|feed| looks(feed, &keys))?;
         let mut changed = Vec::new();
         self.store.visit_sessions(&mut |one| {
-            let look = look(&one, journals.get(&one.session_id));
-            if known.remove(&one.session_id).flatten().as_ref() != Some(&look) {
+            let id = keys.hash_one(&*one.session_id);
+            let look = look(&one, journals.get(&id));
+            if known.remove(&id).flatten() != Some(keys.hash_one(&*look)) {
                 changed.push((SessionKey::of(&one), look));
             }
             Ok(())
@@ -244,11 +251,15 @@ impl Following {
             .map(|(key, look)| (key.session_id, Some(look)))
             .collect();
         // Those that are left are not listed any more.
-        for (id, known) in known {
-            let look = format!("gone {:?}", journals.get(&id));
-            if known.as_ref() != Some(&look) {
-                changed.push((id, Some(look)));
-            }
+        let gone = |id: &u64| format!("gone {:?}", journals.get(id));
+        known.retain(|id, look| *look != Some(keys.hash_one(gone(id))));
+        if !known.is_empty() {
+            let mut ids = self.feed.read(session_ids)?;
+            ids.retain(|id| known.contains_key(&keys.hash_one(&**id)));
+            changed.extend(ids.into_iter().map(|id| {
+                let look = gone(&keys.hash_one(&*id));
+                (id, Some(look))
+            }));
         }
         self.take_up(taking_up, changed)?;
         if telling == Telling::Nothing {
@@ -281,20 +292,21 @@ impl Following {
     }
 }
 
-/// Number and sum of the hashes of the journal's records of each session: they are others once one
-/// is added.
-fn journals(store: &dyn AuditStore) -> Result<HashMap<String, (u64, u64)>> {
+/// Number and sum of the hashes of the journal's records of each session, by the hash of its id:
+/// they are others once one is added.
+fn journals(store: &dyn AuditStore, keys: &RandomState) -> Result<HashMap<u64, (u64, u64)>> {
     #[derive(Deserialize)]
-    struct Header {
-        session_id: Option<String>,
+    struct Header<'j> {
+        #[serde(borrow)]
+        session_id: Option<Cow<'j, str>>,
     }
-    let mut journals: HashMap<String, (u64, u64)> = HashMap::new();
+    let mut journals: HashMap<u64, (u64, u64)> = HashMap::new();
     store.read_records_raw(None, &mut |raw| {
         if let Ok(Header {
             session_id: Some(id),
         }) = serde_json::from_slice(raw)
         {
-            let (count, sum) = journals.entry(id).or_default();
+            let (count, sum) = journals.entry(keys.hash_one(&*id)).or_default();
             *count += 1;
             *sum = sum.wrapping_add(hash_of(raw));
         }

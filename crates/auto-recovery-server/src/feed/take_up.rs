@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::SystemTime;
 
 use auto_recovery::audit::{AuditStore, ReadAfter, Seen, StoredEntry};
@@ -422,11 +423,25 @@ fn save(connection: &Connection, id: &str, position: &Position) -> rusqlite::Res
     insert.execute(values).map(drop)
 }
 
-/// How the store listed each session that the feed has all of.
-pub(super) fn looks(connection: &Connection) -> rusqlite::Result<HashMap<String, Option<String>>> {
+/// The hash of how the store listed each session that the feed has all of, by the hash of its id.
+pub(super) fn looks(
+    connection: &Connection,
+    keys: &RandomState,
+) -> rusqlite::Result<HashMap<u64, Option<u64>>> {
     let mut select = connection.prepare_cached("SELECT session_id, look FROM position")?;
-    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = select.query_map([], |row| {
+        let look = row.get_ref(1)?.as_str_or_null()?;
+        let id = keys.hash_one(row.get_ref(0)?.as_str()?);
+        Ok((id, look.map(|look| keys.hash_one(look))))
+    })?;
     rows.collect()
+}
+
+/// The sessions that the feed has.
+pub(super) fn session_ids(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut select = connection.prepare_cached("SELECT session_id FROM position")?;
+    let ids = select.query_map([], |row| row.get(0))?;
+    ids.collect()
 }
 
 impl Database {
