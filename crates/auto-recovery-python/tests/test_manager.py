@@ -293,6 +293,8 @@ def test_the_default_place_is_that_of_the_command(
         ({"base_delay": -0.1}, "base_delay is -0.1: give a number of seconds, 0 or more"),
         ({"max_delay": float("nan")}, "max_delay is nan: give a number of seconds"),
         ({"base_delay": None}, "base_delay is None: give a number"),
+        ({"base_delay": float("inf")}, "base_delay is inf: no wait can be that long"),
+        ({"redact": 5}, "redact is 5: give texts, True or False"),
         ({"max_delay": "1m"}, "max_delay is '1m': give a number"),
         ({"deadline": -1}, "deadline is -1: give a number"),
         ({"deadline": 10**400}, "deadline is 1"),

@@ -34,6 +34,17 @@ class Service:
         return self.ask(question)
 
 
+def test_what_cannot_be_recovered_is_refused_at_once() -> None:
+    for wrong in (5, "x"):
+        with pytest.raises(InvalidInputError, match="neither a manager nor a function"):
+            recovering(wrong)  # type: ignore[call-overload]
+    for kinds in ("x", int, (ValueError, 5)):
+        with pytest.raises(InvalidInputError, match="give a class of exceptions"):
+            recovering(on=kinds)  # type: ignore[call-overload]
+    with pytest.raises(InvalidInputError, match="'x' is no exception"):
+        Error.from_exception("x")  # type: ignore[arg-type]
+
+
 def outcomes(manager: AutoRecoveryManager) -> list[tuple[str, bool]]:
     return [(one["strategy"], one["success"]) for one in manager.get_audit_trail()]
 

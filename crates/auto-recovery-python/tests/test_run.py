@@ -93,9 +93,14 @@ def test_a_command_that_is_not_cured() -> None:
     result = run(failing, retry=0, capture_output=True)
     assert (result.outcome, result.exit_code) == ("not_recovered", 3)
     assert result.final_error is not None and result.category == "unknown"
-    with pytest.raises(NotRecoveredError, match="not_recovered: ") as refused:
+    with pytest.raises(NotRecoveredError) as refused:
         run(failing, retry=0, check=True)
-    assert refused.value.code == "not_recovered" and refused.value.result.exit_code == 3
+    error = refused.value
+    assert error.code == "not_recovered" and error.result.exit_code == 3
+    says = "`sh -c 'echo wrong >&2; exit 3'` fails (exit 3) · nothing was tried · recover show "
+    assert str(error) == f"{says}{error.result.session_id}"
+    with pytest.raises(NotRecoveredError, match="fails .exit 3. · tried once · "):
+        run(failing, retry=1, check=True)
 
 
 def test_what_cannot_be_asked_is_refused(own_home: Path) -> None:
@@ -110,6 +115,7 @@ def test_what_cannot_be_asked_is_refused(own_home: Path) -> None:
     with pytest.raises(RecoveryError) as refused:
         run(["true"], cwd=own_home / "missing")
     assert isinstance(refused.value, FileNotFoundError) and refused.value.code == "io"
+    assert f"go to {own_home / 'missing'}" in str(refused.value)
 
 
 def test_a_program_of_another_package_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,6 +267,8 @@ def redaction(redact: bool | Iterable[str]) -> bool | tuple[str, ...]:
     """What `redact` says, to be kept: one text alone was meant as a collection of one."""
     if isinstance(redact, bool):
         return redact
+    if not isinstance(redact, Iterable):
+        raise InvalidInputError(f"redact is {redact!r}: give texts, True or False")
     texts = (redact,) if isinstance(redact, str) else tuple(redact)
     for text in texts:
         if not isinstance(text, str):

@@ -583,6 +583,8 @@ def _check_numbers(
         # What is no number at all is not at least 0 either.
         if not isinstance(seconds, SupportsFloat) or not _float(seconds) >= 0:
             raise InvalidInputError(f"{name} is {seconds!r}: give a number of seconds, 0 or more")
+        if name == "base_delay" and math.isinf(_float(seconds)):
+            raise InvalidInputError(f"{name} is {seconds!r}: no wait can be that long")
 
 
 def _float(seconds: SupportsFloat) -> float:

@@ -12,6 +12,7 @@ from enum import Enum
 from types import TracebackType
 from typing import Any
 
+from ._errors import InvalidInputError
 from ._types import Category
 
 
@@ -61,6 +62,8 @@ class Error(_Document):
         innermost ones of the program's own code, as far as that was in the way; of a
         `SyntaxError`, where the fault is.
         """
+        if not isinstance(exception, BaseException):
+            raise InvalidInputError(f"{exception!r} is no exception")
         file_path, line_number = _fault(exception)
         return cls(
             error_type=type(exception).__name__,

@@ -44,8 +44,13 @@ def recovering(
     it a `verifier`; `block.result` is what came of it, `None` where nothing was raised. Anything
     else is raised as it was.
     """
+    for kind in on if isinstance(on, tuple) else (on,):
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            raise InvalidInputError(f"on is {on!r}: give a class of exceptions, or several")
     if manager is None or isinstance(manager, AutoRecoveryManager):
         return Recovering(manager, on, context)
+    if not callable(manager):
+        raise InvalidInputError(f"{manager!r} is neither a manager nor a function to recover")
     return Recovering(None, on, context)(manager)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -87,8 +88,22 @@ def run(
     if result.outcome == "error":
         raise RecoveryError(result.message)
     if check and result.exit_code != 0:
-        raise NotRecoveredError(f"{result.outcome}: {result.message}", result)
+        raise NotRecoveredError(_why(result), result)
     return result
+
+
+def _why(result: RunResult) -> str:
+    """What a caller is to read first: what failed and how, what was tried, and what shows it."""
+    tried = len(result.attempts)
+    parts = [
+        f"`{shlex.join(result.command)}` fails (exit {result.exit_code})",
+        f"tried {tried} times" if tried > 1 else "tried once" if tried else "nothing was tried",
+    ]
+    if result.success:
+        parts[0] = f"`{shlex.join(result.command)}` exits with {result.exit_code}: {result.outcome}"
+    if result.session_id is not None:
+        parts.append(f"{_PROGRAM} show {shlex.quote(result.session_id)}")
+    return " · ".join(parts)
 
 
 def find_recover() -> Path:
@@ -133,6 +148,10 @@ def _run(
         # What this program said before stands before what the command says.
         if stream is not None:
             stream.flush()
+    if cwd is not None:
+        with file_system("go to", cwd):
+            # Left to the child, its absence is told as that of the program.
+            os.stat(os.path.join(cwd, os.curdir))
     with file_system("start", asked[0]):
         try:
             child = subprocess.Popen(asked, cwd=cwd, env=env, stdout=pipe, stderr=pipe)

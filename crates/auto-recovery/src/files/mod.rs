@@ -27,6 +27,6 @@ pub use regular::{
     Links, Missing, append_regular, append_through, open_regular, read_small, read_start,
 };
 pub use replace::{Synced, replace};
-pub(crate) use replace::{filled, remove_synced, replace_at_once};
+pub(crate) use replace::{filled, remove_synced, replace_at_once, unmade};
 pub use room::check_room;
 pub use writers::other_writers;

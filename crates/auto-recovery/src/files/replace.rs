@@ -74,7 +74,7 @@ pub(crate) fn filled(
 }
 
 /// That no file could be made in `dir`, without the name that it would have had: nobody gave it.
-pub(super) fn unmade(what: &str, dir: &Path, error: io::Error) -> Error {
+pub(crate) fn unmade(what: &str, dir: &Path, error: io::Error) -> Error {
     let named = error.get_ref().and_then(StdError::source);
     let own = named.and_then(|own| own.downcast_ref::<io::Error>());
     let number = own.and_then(io::Error::raw_os_error);

@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use crate::audit::{AuditStore, Damage, Digester, JournalRecord, TrailDigest, session_id};
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::export;
-use crate::files::{Links, make_private_dirs, open_regular};
+use crate::files::{Links, make_private_dirs, open_regular, unmade};
 use crate::wording::counted;
 
 /// How hard Zstandard tries: what most programs ask of it.
@@ -104,7 +104,7 @@ fn write_lines(
     fill: &mut dyn FnMut(&mut Push<'_>) -> Result<()>,
 ) -> Result<Option<PathBuf>> {
     let file =
-        NamedTempFile::new_in(dir).map_err(|error| Error::io("create a file in", dir, error))?;
+        NamedTempFile::new_in(dir).map_err(|error| unmade("create a file in", dir, error))?;
     let path = file.path().to_path_buf();
     let failed = |error| Error::io("write", &path, error);
     let mut out = zstd::Encoder::new(BufWriter::new(file.as_file()), LEVEL).map_err(failed)?;
