@@ -32,6 +32,7 @@ pub(crate) fn run(args: impl Iterator<Item = OsString>) -> Result<Exit, Failure>
     let environment = Environment::read();
     decide_colours(global.color.unwrap_or_default(), environment.color);
     let mut printer = Printer::new(global.json, verbosity(&global), environment.columns);
+    printer.can_take_back = !environment.color.is_dumb;
     printer.pager = Pager::of(&environment).filter(|_| !global.no_pager);
     match command {
         Command::Completions(args) => Ok(commands::completions(args, &printer)?),

@@ -344,7 +344,7 @@ fn show(rows: &[Row], now: SystemTime, printer: &Printer) -> Result<()> {
         return printer.json_lines(rows);
     }
     let columns = [
-        Column::whole("SESSION"),
+        Column::flexible("SESSION", 12),
         Column::whole("AGE").number(),
         Column::whole("ATTEMPTS").number().rank(2),
         Column::whole("SIZE").number().rank(3),

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{
-    AuditStore, Damage, FoundSession, JournalEvent, JournalSummary, SessionSummary, find_session,
-    this_host,
+    AuditStore, Damage, FoundSession, JournalEvent, JournalSummary, PIECE_CHARS_MIN,
+    SessionSummary, find_session, this_host,
 };
 use auto_recovery::wording::cut;
 use auto_recovery::{Error, ErrorKind, Hint, Result};
@@ -183,6 +183,10 @@ fn existing_of(store: &dyn AuditStore, typed: &str, (what, lists): (&str, &str))
         FoundSession::Nothing(Some(nearest)) => format!(
             "no {what} {typed}: did you mean {}? {lists}",
             session_word(&nearest)
+        ),
+        FoundSession::Nothing(None) if typed.chars().count() < PIECE_CHARS_MIN => format!(
+            "no {what} {typed}, and a piece of an id has at least {PIECE_CHARS_MIN} characters; \
+             {lists}"
         ),
         FoundSession::Nothing(None) => {
             format!("no {what} {typed}; {lists}")

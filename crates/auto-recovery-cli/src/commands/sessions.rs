@@ -41,6 +41,7 @@ struct Found {
 pub(crate) fn sessions(context: &Context, args: SessionsArgs) -> Result<Exit> {
     let (store, printer) = (&*context.store()?, &context.printer);
     let now = context.host.now();
+    let is_all = args.all;
     let listing = listing(context, args, now)?;
     let found = find(store, &listing)?;
     if printer.json {
@@ -51,8 +52,12 @@ pub(crate) fn sessions(context: &Context, args: SessionsArgs) -> Result<Exit> {
         printer.text(&table(&found.sessions, now, printer))?;
         if found.has_more {
             let more = 2 * found.sessions.len();
+            let all = match is_all {
+                true => "leave `-n` out for all",
+                false => "`--all` all of the store",
+            };
             printer.note(format_args!(
-                "older ones are not shown; `-n {more}` shows more, `--all` all of the store"
+                "older ones are not shown; `-n {more}` shows more, {all}"
             ));
         }
     }
@@ -153,7 +158,7 @@ fn nothing_found(store: &dyn AuditStore, listing: &Listing) -> Result<String> {
 
 fn table(sessions: &[SessionSummary], now: SystemTime, printer: &Printer) -> String {
     let columns = [
-        Column::whole("SESSION"),
+        Column::flexible("SESSION", 12),
         Column::whole("AGE").number().rank(1),
         Column::whole("OUTCOME").rank(2),
         Column::whole("CURED").number().rank(4),

@@ -11,7 +11,7 @@ use auto_recovery::RecoveryAuditEntry;
 use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{AttemptStarted, FailureDetected};
 use auto_recovery::detect::NO_RULE;
-use auto_recovery::escape::strip_escapes;
+use auto_recovery::escape::{strip_escapes, strip_progress};
 use auto_recovery::report::particulars;
 use auto_recovery::run::display_command;
 use auto_recovery::wording::cut;
@@ -315,15 +315,15 @@ impl<'a> Outputs<'a> {
     }
 }
 
-/// `bytes` of an output without codes for terminals. The lines that we wrote before what a command
-/// wrote are words of its own, which keep theirs, and stand elsewhere whole: they are cut to
-/// `columns`.
+/// `bytes` of an output without codes for terminals and progress. The lines that we wrote before
+/// what a command wrote are words of its own, which keep theirs, and stand elsewhere whole: they
+/// are cut to `columns`.
 fn without_codes(bytes: &[u8], columns: Option<usize>) -> Vec<u8> {
     let (mut clean, mut written) = (Vec::new(), Vec::new());
     let mut begins = true;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         if begins && line.starts_with(b"$ ") {
-            clean.extend_from_slice(&strip_escapes(&written));
+            clean.extend_from_slice(&strip_progress(&strip_escapes(&written)));
             written.clear();
             let words = escape_bytes(line.trim_ascii_end(), Escapes::Text);
             let words = columns.map_or(words.to_string(), |columns| cut(&words, columns));
@@ -335,7 +335,7 @@ fn without_codes(bytes: &[u8], columns: Option<usize>) -> Vec<u8> {
         let line = line.trim_ascii_end();
         begins = line.starts_with(b"[") && line.ends_with(b"]");
     }
-    clean.extend_from_slice(&strip_escapes(&written));
+    clean.extend_from_slice(&strip_progress(&strip_escapes(&written)));
     clean
 }
 

@@ -28,11 +28,17 @@ pub(super) fn stats_of_all(context: &Context, args: StatsArgs) -> Result<Exit> {
     }
     if aggregates.total.sessions == 0 {
         let url = store.url();
-        printer.note(match (query == AggregateQuery::default(), &query.project) {
-            (true, _) => session::none_yet(&url),
-            (_, Some(path)) if path.contains('/') => session::no_name_of_project(path),
-            _ => format!("no such session in {url}; `recover sessions --all` lists every one"),
-        });
+        let chosen = AggregateQuery {
+            by: Vec::new(),
+            ..query.clone()
+        };
+        printer.note(
+            match (chosen == AggregateQuery::default(), &query.project) {
+                (true, _) => session::none_yet(&url),
+                (_, Some(path)) if path.contains('/') => session::no_name_of_project(path),
+                _ => format!("no such session in {url}; `recover sessions --all` lists every one"),
+            },
+        );
         printer.damage(&damage);
         return Ok(Exit::OK);
     }

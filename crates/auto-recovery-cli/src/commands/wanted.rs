@@ -1,13 +1,10 @@
 //! The session and the attempts that `recover show` is asked for.
 
-use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::{AuditStore, PIECE_CHARS_MIN};
 use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::commands::session::{self, Asked};
 use crate::output::Printer;
-
-/// The most digits that mean an attempt: more are a piece of a session's id.
-const NUMBER_DIGITS_MAX: usize = 4;
 
 /// Which attempts are to be shown.
 pub(super) struct Wanted<'a> {
@@ -17,7 +14,8 @@ pub(super) struct Wanted<'a> {
     pub(super) attempt: Option<u64>,
 }
 
-/// The session that is `asked` for. Who gives nothing but a number means an attempt.
+/// The session that is `asked` for. Who gives nothing but a number, shorter than a piece of an id,
+/// means an attempt.
 ///
 /// # Errors
 /// As of [`session::asked_for`].
@@ -27,7 +25,7 @@ pub(super) fn session_of(
     printer: &Printer,
 ) -> Result<String> {
     let is_number = |name: &String| {
-        name.len() <= NUMBER_DIGITS_MAX && name.bytes().all(|byte| byte.is_ascii_digit())
+        name.len() < PIECE_CHARS_MIN && name.bytes().all(|byte| byte.is_ascii_digit())
     };
     let number = asked.named.clone().filter(is_number);
     session::asked_for(store, asked, printer).map_err(|error| match number {

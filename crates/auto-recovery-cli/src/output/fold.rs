@@ -40,6 +40,22 @@ pub(crate) fn chunks(text: &str, width: usize) -> Vec<&str> {
     chunks
 }
 
+/// `text`, cut to at most `width` columns; a last `…` stands for the rest.
+pub(crate) fn cut_to(text: &str, width: usize) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for c in text.chars() {
+        kept.push(c);
+        if columns(&kept) >= width {
+            kept.pop();
+            break;
+        }
+    }
+    kept.trim_end().to_owned() + "…"
+}
+
 /// `indent`, or what a terminal of `width` columns has room for.
 pub(crate) fn indent_within(width: usize, indent: usize) -> usize {
     match indent.saturating_add(ROOM_MIN) <= width {
@@ -140,6 +156,22 @@ fn fitting(text: &str, room: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_cut_is_no_wider_than_it_may_be() {
+        for (text, width, expected) in [
+            ("cargo test", 10, "cargo test"),
+            ("cargo test", 9, "cargo te…"),
+            ("cargo test", 7, "cargo…"),
+            ("日本語", 6, "日本語"),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日…"),
+            ("日本語", 1, "…"),
+        ] {
+            assert_eq!(cut_to(text, width), expected);
+            assert!(columns(expected) <= width);
+        }
+    }
 
     #[test]
     fn chunks_keep_every_character() {

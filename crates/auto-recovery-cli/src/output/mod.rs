@@ -24,7 +24,7 @@ pub(crate) use auto_recovery::wording::{counted, with_short_words};
 pub(crate) use bar::bar;
 pub(crate) use facts::Facts;
 pub(crate) use file::{format_by_ending, tell_other_ending, write_output};
-pub(crate) use fold::{chunks, columns, fold};
+pub(crate) use fold::{chunks, columns, cut_to, fold};
 pub(crate) use json::JsonArray;
 pub(crate) use masks::{mask_with, masked, masking_stream};
 pub(crate) use pager::Pager;

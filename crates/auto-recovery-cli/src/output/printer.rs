@@ -49,6 +49,8 @@ pub(crate) struct Printer {
     pub(crate) columns: Option<u16>,
     /// Columns of the terminal that stderr is; none where it is none.
     pub(crate) columns_of_stderr: Option<u16>,
+    /// Whether the terminal can take back a line that was shown.
+    pub(crate) can_take_back: bool,
     /// What shows text that is longer than the terminal; none to print it as it is.
     pub(crate) pager: Option<Pager>,
 }
@@ -64,6 +66,7 @@ impl Printer {
             is_terminal,
             columns: is_terminal.then(|| columns_of(io::stdout(), columns)),
             columns_of_stderr: columns_of_stderr(),
+            can_take_back: true,
             pager: None,
         }
     }

@@ -1,7 +1,7 @@
 //! The one line that moves: what is being done right now, on a terminal, below everything else.
 //!
-//! It is there only while stderr is a terminal and the last thing written ended its line, so that
-//! it never covers what a command wrote. Elsewhere it does nothing.
+//! It is there only while stderr is a terminal that can take a line back, and the last thing
+//! written ended its line, so that it never covers what a command wrote. Elsewhere it does nothing.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -40,11 +40,12 @@ struct State {
 }
 
 impl Status {
-    /// A line on stderr, if that is a terminal and `printer` may say more than warnings. The run
-    /// may last for `limit`.
+    /// A line on stderr, if that is such a terminal and `printer` may say more than warnings. The
+    /// run may last for `limit`.
     pub(crate) fn new(printer: &Printer, host: Arc<dyn Host>, limit: Option<Duration>) -> Self {
         let columns = printer.columns_of_stderr;
-        let wanted = columns.is_some() && printer.verbosity >= Verbosity::Normal;
+        let moves = columns.is_some() && printer.can_take_back;
+        let wanted = moves && printer.verbosity >= Verbosity::Normal;
         let state = State {
             doing: None,
             bar: None,

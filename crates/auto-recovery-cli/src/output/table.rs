@@ -234,6 +234,8 @@ fn fit(columns: &[Column], natural: &[usize], width: usize) -> Vec<Option<usize>
     }
     let mut spare = width.saturating_sub(needed(&shown));
     let mut widths = vec![None; natural.len()];
+    // What matters less than other columns do is widened before what stands in each row.
+    shown.sort_by_key(|index| columns[*index].rank.unwrap_or(u8::MAX));
     for index in shown {
         let more = spare.min(natural[index] - least(index));
         spare -= more;

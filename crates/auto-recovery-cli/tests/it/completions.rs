@@ -249,6 +249,23 @@ fn there_is_a_manual_page_for_each_command() {
 }
 
 #[test]
+fn manual_pages_fit_80_columns_and_have_each_exit_code() {
+    let machine = Machine::new();
+    machine.recover(&["completions", "man", ".", "-q"]).quiet();
+    let mut codes = 0;
+    for name in ["recover", "recover-verify", "recover-proof", "recover-show"] {
+        let page = fs::read_to_string(machine.work().join(format!("{name}.1"))).expect("a page");
+        codes += page.matches(".B 3\n").count();
+    }
+    assert_eq!(codes, 3, "who proves something may not know");
+    let all = "for page in *.1; do MANWIDTH=80 man -l ./$page; done > all.txt 2> /dev/null";
+    machine.run(&mut machine.shell(all));
+    let all = fs::read_to_string(machine.work().join("all.txt")).expect("the pages");
+    let wide = all.lines().find(|line| line.chars().count() > 80);
+    assert_eq!(wide, None);
+}
+
+#[test]
 fn they_need_no_valid_configuration() {
     let machine = Machine::new();
     machine.write("project/recover.toml", "nonsense");

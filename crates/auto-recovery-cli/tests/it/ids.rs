@@ -49,6 +49,23 @@ fn any_piece_of_one_id_names_its_session_on_every_command() {
 }
 
 #[test]
+fn a_piece_may_be_digits_and_has_four_characters() {
+    let machine = machine();
+    let run = machine.recover(&["history", "9c19"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    for command in ["history", "show", "stats"] {
+        let run = machine.recover(&[command, "0123"]);
+        assert!(
+            run.code == 1 && run.stderr.contains("part of several"),
+            "{run:?}"
+        );
+    }
+    let run = machine.recover(&["stats", "9c1"]);
+    let says = "no session 9c1, and a piece of an id has at least 4 characters;";
+    assert!(run.code == 1 && run.stderr.contains(says), "{run:?}");
+}
+
+#[test]
 fn a_piece_of_several_ids_lists_them_and_one_of_none_says_what_was_meant() {
     let machine = machine();
     let several = machine.recover(&["show", "b2f01"]);

@@ -2,8 +2,8 @@
 //!
 //! A block of a page that begins with `<!-- screen: NAME -->` shows what the commands of
 //! `docs/screens/NAME.story` print on a terminal of 80 columns. Lines of a story are a script that
-//! prepares; those that begin with `$` are typed; `^C WORDS` after one is Ctrl-C, pressed once WORDS
-//! are shown. `PAGES=write` writes the blocks. Ids and times
+//! prepares; those that begin with `$` are typed; `^C WORDS` after one is Ctrl-C, pressed once
+//! WORDS are shown. `PAGES=write` writes the blocks. Ids and times
 //! differ from run to run, and are not compared.
 
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use crate::terminal::showing;
 const WIDTHS: [u16; 3] = [60, 80, 120];
 
 /// Each story: what is typed, and words of its last lines.
-const STORIES: [(&[&str], &str); 36] = [
+const STORIES: [(&[&str], &str); 37] = [
     (
         &[
             "run",
@@ -103,6 +103,20 @@ const STORIES: [(&[&str], &str); 36] = [
     (
         &["run", "--retry", "1", "--base-delay", "10ms", "--", "false"],
         "recover",
+    ),
+    (
+        &[
+            "run",
+            "--session",
+            "a-name-of-a-job-that-is-so-long-that-no-terminal-has-room-for-it-and-for-anything-else-\
+             beside-it-whatever-happens",
+            "--fix",
+            "touch here",
+            "test",
+            "-e",
+            "here",
+        ],
+        "recover undo takes it back",
     ),
     (&["doctor"], "git"),
     (
@@ -212,6 +226,86 @@ fn nothing_that_is_told_is_wider_than_the_terminal() {
         assert_eq!(too_wide(&text, columns), None, "at {columns}:\n{text}");
         assert!(text.contains("warning: "), "{text}");
     }
+}
+
+/// What `recover` shows at the end of a run on a terminal of 80 columns.
+fn end_of(machine: &Machine, args: &[&str]) -> Vec<String> {
+    let text = showing(80, machine.command(args), "");
+    assert_eq!(too_wide(&text, 80), None, "{text}");
+    let text = without_sequences(&text).replace('\r', "");
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    let begin = |line: &String| {
+        ["recover: recovered", "recover: not recovered"]
+            .iter()
+            .any(|begin| line.starts_with(begin))
+    };
+    let at = lines.iter().position(begin);
+    lines[at.unwrap_or_else(|| panic!("{text}"))..].to_vec()
+}
+
+#[test]
+fn the_end_is_two_lines_with_what_people_ask_whatever_the_command_is_called() {
+    let machine = Machine::new();
+    let fails = |name: &str| {
+        let args = [
+            "run",
+            "--retry",
+            "1",
+            "--fix",
+            "true",
+            "--max-attempts",
+            "1",
+        ];
+        let command = ["--base-delay", "1ms", "sh", "-c", "exit 4", name];
+        let lines = end_of(&machine, &[&args[..], &command].concat());
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains("still fails (exit 4)"), "{lines:?}");
+        assert!(lines[1].contains("the tree is as it was · "), "{lines:?}");
+        assert!(lines[1].contains("recover show "), "{lines:?}");
+    };
+    fails("--メッセージ本番環境へのデプロイを実行しますもう一度");
+    fails("--a-long-option --another-one --and-yet-another-one-of-them");
+    let flaky = "echo >> tries; test $(wc -l < tries) -gt 1 || exit 7";
+    let surprising = [
+        (
+            ["--fail-on-flaky", "--retry", "1"],
+            flaky,
+            "exits 7: flaky (--fail-on-flaky)",
+        ),
+        (
+            ["--fail-on-change", "--fix", "touch here"],
+            "test -e here",
+            "exits 1: files changed (--fail-on-change) · recover undo",
+        ),
+        (
+            ["--deadline=2s", "--base-delay=9s", "--retry=3"],
+            "exit 3",
+            "exit 124: deadline · the tree is as it was",
+        ),
+    ];
+    for (flags, script, says) in surprising {
+        let command = ["sh", "-c", script];
+        let lines = end_of(&machine, &[&["run"], &flags[..], &command].concat());
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines.join(" · ").contains(says), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_dumb_terminal_gets_no_line_that_moves() {
+    let machine = Machine::new();
+    let shown = |term: &str| {
+        let args = ["run", "--retry", "1", "sh", "-c", "sleep 0.6; exit 4"];
+        let mut command = machine.command(&args);
+        command.env("TERM", term);
+        showing(80, command, "")
+    };
+    assert!(shown("xterm").contains("\x1b["));
+    let text = shown("dumb");
+    assert!(
+        !text.contains('\x1b') && !text.replace("\r\n", "").contains('\r'),
+        "{text}"
+    );
 }
 
 #[test]

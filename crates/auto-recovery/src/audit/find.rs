@@ -13,11 +13,9 @@ pub const MATCHES_MAX: usize = 10;
 /// The newest sessions among whose ids a mistyped one is looked for.
 const LOOKED_AT_MAX: usize = 200;
 
-/// Digits of the longest number that means an attempt, and is no piece of an id.
-const ATTEMPT_DIGITS_MAX: usize = 4;
-
-/// The least piece of an id: fewer characters are part of too many ids, or a slip.
-const PIECE_CHARS_MIN: usize = 4;
+/// The least piece of an id: fewer characters are part of too many ids, or a slip, or the number of
+/// an attempt.
+pub const PIECE_CHARS_MIN: usize = 4;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,9 +60,7 @@ pub fn find_session(store: &dyn AuditStore, typed: &str) -> Result<FoundSession>
 
 /// Whether `typed` may stand for an id that has it as a piece.
 pub(crate) fn is_piece(typed: &str) -> bool {
-    let is_attempt = typed.len() <= ATTEMPT_DIGITS_MAX;
-    let is_attempt = is_attempt && typed.bytes().all(|byte| byte.is_ascii_digit());
-    !is_attempt && typed.chars().count() >= PIECE_CHARS_MIN
+    typed.chars().count() >= PIECE_CHARS_MIN
 }
 
 /// That of `ids` which `typed` was probably meant to be, whole or as people see it.

@@ -37,7 +37,7 @@ pub use claim::Claim;
 pub use damage::Damage;
 pub use duplicates::Duplicates;
 pub(crate) use find::is_piece;
-pub use find::{FoundSession, MATCHES_MAX, find_session};
+pub use find::{FoundSession, MATCHES_MAX, PIECE_CHARS_MIN, find_session};
 pub use fit::ENTRY_BYTES_MAX;
 pub use follow::{Followed, Follower, NAMED_MAX, Passing, Polling, ReadAfter, Seen};
 pub use journal::{

@@ -3,9 +3,11 @@
 //! Escape sequences are left out where a text is compared; hostile characters are shown wherever a
 //! text is written for people or into a document.
 
+mod progress;
 mod sequences;
 mod visible;
 
+pub use progress::strip_progress;
 pub use sequences::strip_escapes;
 pub(crate) use visible::push_visible;
 pub use visible::{Escapes, EscapingWriter, escape_bytes, escape_text};

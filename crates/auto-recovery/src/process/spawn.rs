@@ -239,11 +239,11 @@ fn refusal(spec: &CommandSpec, error: io::Error) -> Error {
     explained(kind, context, error)
 }
 
-/// The refusal in our own words. The system's say less of a program that is not there.
+/// The refusal in our own words. The system's say less of a program that cannot be started.
 fn explained(kind: ErrorKind, context: String, error: io::Error) -> Error {
     let refused = Error::new(kind, context);
     match kind {
-        ErrorKind::CommandNotFound => refused,
+        ErrorKind::CommandNotFound | ErrorKind::NotExecutable => refused,
         _ => refused.with_source(error),
     }
 }

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 
 use crate::error::Result;
-use crate::escape::strip_escapes;
+use crate::escape::{strip_escapes, strip_progress};
 use crate::wording::counted;
 
 /// Lines of a change that are shown, and bytes of each. Generated files may be one line of
@@ -102,7 +102,8 @@ pub(super) fn output(kept: &dyn Kept, file: Option<&str>) -> Option<Excerpt> {
         Ok(bytes) => bytes?,
         Err(error) => format!("the output cannot be read: {error}").into_bytes(),
     };
-    let text = String::from_utf8_lossy(&strip_escapes(&bytes)).into_owned();
+    let text = strip_escapes(&bytes);
+    let text = String::from_utf8_lossy(&strip_progress(&text)).into_owned();
     let lines: Vec<&str> = text.trim_end().lines().collect();
     let shown = &lines[lines.len().saturating_sub(OUTPUT_LINES_MAX)..];
     let excerpt = Excerpt {

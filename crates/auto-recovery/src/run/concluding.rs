@@ -156,15 +156,11 @@ fn why_exit(run: &Run, exit: RunExit, recovery: &Recovery) -> Option<String> {
         return None;
     }
     let is_flaky = recovery.flaky && run.runner.request.exits.fail_on_flaky;
-    let (why, wish) = match recovery.files_modified.is_empty() {
-        true if is_flaky => ("it passed by being run again only", Wish::FailOnFlaky),
-        true => (
-            "files changed while the command ran, and stay",
-            Wish::FailOnChange,
-        ),
-        false => ("the cure changed files, which stay", Wish::FailOnChange),
+    let (why, wish) = match is_flaky && recovery.files_modified.is_empty() {
+        true => ("flaky", Wish::FailOnFlaky),
+        false => ("files changed", Wish::FailOnChange),
     };
-    let says = format!("exits {} all the same: {why}", exit.shell_code());
+    let says = format!("exits {}: {why}", exit.shell_code());
     Some(run.runner.request.advise(says, &Advice::Because(wish)))
 }
 
@@ -232,7 +228,7 @@ pub(super) fn why_exchanged(
 }
 
 /// Why a run exits with 124 before its deadline.
-const CROSSED: &str = "exit 124: the next wait crosses the deadline";
+const CROSSED: &str = "exit 124: deadline";
 
 fn not_recovered(run: &Run, failed: &Failed, exit: RunExit, recovery: &Recovery) -> String {
     let end = recovery.end;

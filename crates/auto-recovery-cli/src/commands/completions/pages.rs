@@ -7,7 +7,7 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
 use super::{Generated, NAME};
-use crate::args::Cli;
+use crate::args::{Cli, fitted};
 
 /// What `run` exits with.
 const EXITS_OF_RUN: &[(&str, &str)] = &[
@@ -39,6 +39,15 @@ const EXITS: &[(&str, &str)] = &[
     ("2", "A mistake in the command line or the configuration."),
     ("125", "recover itself failed."),
 ];
+
+/// What commands that prove something exit with besides.
+const EXITS_OF_PROOF: &[(&str, &str)] = &[(
+    "3",
+    "Nothing is known to be wrong, but not all that was asked for can be proved.",
+)];
+
+/// Columns for lines that stay as they are, on a terminal of 80 and behind the margin of a page.
+const COLUMNS: u16 = 72;
 
 /// The variables that are read.
 const VARIABLES: &[(&str, &str)] = &[
@@ -102,7 +111,7 @@ fn alias(command: &str) -> Vec<u8> {
 
 /// `recover.1` and a page `recover-COMMAND.1` for each command.
 pub(super) fn all() -> Result<Vec<Generated>> {
-    let mut root = Cli::command();
+    let mut root = fitted(COLUMNS);
     root.build();
     let mut pages = vec![Generated {
         name: format!("{NAME}.1"),
@@ -156,8 +165,14 @@ fn render(command: &Command, out: &mut Vec<u8>) -> io::Result<()> {
             tagged(out, EXITS_OF_RUN)?;
             writeln!(out, ".PP\nOf every other command:")?;
             tagged(out, EXITS)?;
+            writeln!(
+                out,
+                ".PP\nOf \n.BR {NAME}\\-verify (1)\nand\n.BR {NAME}\\-proof (1)\nalso:"
+            )?;
+            tagged(out, EXITS_OF_PROOF)?;
         }
         "run" => tagged(out, EXITS_OF_RUN)?,
+        "verify" | "proof" => tagged(out, &[EXITS, EXITS_OF_PROOF].concat())?,
         _ => tagged(out, EXITS)?,
     }
     writeln!(out, ".SH ENVIRONMENT")?;

@@ -1,16 +1,14 @@
 //! The last lines of a run: at most two, neither wider than the terminal.
 
-use auto_recovery::wording::cut;
+use crate::output::{columns, cut_to, fold};
 
-use crate::output::{columns, fold};
-
-/// The least characters of a command, where the terminal is narrow.
-const COMMAND_CHARS_MIN: usize = 12;
+/// The least columns of a command, where the terminal is narrow.
+const COMMAND_COLUMNS_MIN: usize = 12;
 
 /// What is said of the command that undoes, where there is room.
 pub(super) const TAKES_BACK: &str = " takes it back";
 
-/// `text` with the command in it cut, down to a few characters, so that it fits a line of `width`:
+/// `text` with the command in it cut, down to a few columns, so that it fits a line of `width`:
 /// what is said of it says more. Where that is not enough, it is cut no more than for two lines.
 /// The end of the second, `last` columns, is for something else.
 pub(super) fn fitted(text: &str, width: usize, last: usize) -> String {
@@ -22,13 +20,13 @@ pub(super) fn fitted(text: &str, width: usize, last: usize) -> String {
         return text.to_owned();
     }
     let command = &text[start + 1..end];
-    let chars = command.chars().count();
-    let left = (chars + width).saturating_sub(long);
-    let left = match left < COMMAND_CHARS_MIN {
-        true => (chars + 2 * width).saturating_sub(long + last + columns(" · ")),
+    let wide = columns(command);
+    let left = (wide + width).saturating_sub(long);
+    let left = match left < COMMAND_COLUMNS_MIN {
+        true => (wide + 2 * width).saturating_sub(long + last + columns(" · ")),
         false => left,
     };
-    let short = cut(command, left.max(COMMAND_CHARS_MIN));
+    let short = cut_to(command, left.max(COMMAND_COLUMNS_MIN));
     format!("{}{short}{}", &text[..=start], &text[end..])
 }
 
@@ -55,10 +53,16 @@ pub(super) fn two_lines(head: &str, more: &[String], width: usize) -> (String, S
     }
     if let [first, last] = &mut *others
         && columns(first) + columns(" · ") + columns(last) > width
+        && let Some(command) = last.strip_suffix(TAKES_BACK)
     {
-        *first = cut(first, width.saturating_sub(columns(last) + columns(" · ")));
+        *last = command.to_owned();
     }
-    (first, cut(&others.join(" · "), width))
+    if let [first, last] = &mut *others
+        && columns(first) + columns(" · ") + columns(last) > width
+    {
+        *first = cut_to(first, width.saturating_sub(columns(last) + columns(" · ")));
+    }
+    (first, cut_to(&others.join(" · "), width))
 }
 
 /// `part` without what it says of the command in it, where there is room for the command alone.

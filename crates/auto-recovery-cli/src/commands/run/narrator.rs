@@ -7,14 +7,14 @@ use auto_recovery::checkpoint::some_names;
 use auto_recovery::manager::Event;
 use auto_recovery::mutex;
 use auto_recovery::run::{RunEvent, RunObserver, TreeLeft};
-use auto_recovery::wording::{cut, spelled};
+use auto_recovery::wording::spelled;
 
 use crate::commands::checkpoints::with_short_checkpoints;
 use crate::commands::run::consent::LETS_IT_RUN;
 use crate::commands::run::last_lines::{TAKES_BACK, fitted, two_lines};
 use crate::hints;
 use crate::output::{
-    Line, Printer, Status, Tone, Verbosity, columns, counted, masked, session_argument,
+    Line, Printer, Status, Tone, Verbosity, columns, counted, cut_to, masked, session_argument,
     with_short_words,
 };
 
@@ -26,8 +26,10 @@ const ACTION_COLUMNS: usize = 30;
 const PATHS_SHOWN: usize = 4;
 /// Characters of a failure's message that a line shows.
 const MESSAGE_CHARS: usize = 120;
-/// Characters of the command, once it was shown whole.
-const COMMAND_CHARS: usize = 40;
+/// Columns of the command, once it was shown whole.
+const COMMAND_COLUMNS: usize = 40;
+/// Columns of the longest id that the last lines name.
+const ID_COLUMNS_MAX: usize = 32;
 /// How it is said that changes stay which cured nothing.
 const LEFT: &str = "left changed: ";
 /// Columns that the name before each line takes, `recover: `.
@@ -102,16 +104,24 @@ impl Narrator {
         let mut whole = self.short_of_command(&whole);
         let more = more.iter().map(|part| masked(part).into_owned());
         let mut more: Vec<_> = more.collect();
-        if whole.chars().count() > width {
+        if columns(&whole) > width {
             whole = self.short_of_command(&format!("{head}{rest}"));
             // Why it exits so, and what is left changed, say more.
             let first = |part: &&String| says_exit(part) || part.starts_with(LEFT);
             let after = more.iter().take_while(first).count();
             more.insert(after, effort.to_owned());
         }
-        let last = more.last().map_or(0, |last| columns(last));
-        let whole = fitted(&whole, width, last);
+        // What is to be in the second line whatever the command is called.
+        let kept = |part: &&String| says_exit(part) || says_tree(part);
+        let kept = more.iter().filter(kept).chain(more.last());
+        let kept: Vec<_> = kept.map(String::as_str).collect();
+        let whole = fitted(&whole, width, columns(&kept.join(" · ")).min(width));
         let (mut first, mut second) = two_lines(&whole, &more, width);
+        let lacks = |part: &String| !first.contains(part) && !second.contains(part);
+        if more.iter().any(|part| says_tree(part) && lacks(part)) {
+            more.retain(|part| part != effort);
+            (first, second) = two_lines(&whole, &more, width);
+        }
         // Why the exit code surprises is said above them where it has no room.
         if let Some(at) = more.iter().position(|part| says_exit(part))
             && ![&first, &second]
@@ -139,16 +149,20 @@ impl Narrator {
             .cloned()
             .collect::<Vec<_>>();
         // What lines up needs no mark between; what is too long for that does.
-        let between = match what.chars().count() > ACTION_COLUMNS {
+        let between = match columns(&what) > ACTION_COLUMNS {
             true => " · ",
             false => " ",
         };
-        let blanks = " ".repeat(STEP_COLUMNS.saturating_sub(step.chars().count()) + 1);
+        let blanks = " ".repeat(STEP_COLUMNS.saturating_sub(columns(step)) + 1);
         let line = Line::of(tone, step).and(Tone::Plain, blanks);
         self.say_line(match more.is_empty() {
             true => line.and(Tone::Plain, what.trim_end()),
             false => line
-                .and(Tone::Plain, format!("{what:<ACTION_COLUMNS$}"))
+                .and(Tone::Plain, what.as_str())
+                .and(
+                    Tone::Plain,
+                    " ".repeat(ACTION_COLUMNS.saturating_sub(columns(&what))),
+                )
                 .and(Tone::Aside, format!("{between}{}", more.join(" · "))),
         });
     }
@@ -386,7 +400,7 @@ impl Narrator {
         let says = format!(" ({how}): {kind}{category}{place}");
         let line = Line::of(Tone::Head, &whole).and(Tone::Bad, " failed");
         self.conclude(line.and(Tone::Plain, says));
-        let short = cut(&shown, COMMAND_CHARS);
+        let short = cut_to(&shown, COMMAND_COLUMNS);
         if short != *command {
             *mutex::lock(&self.shown) = Some(((*command).to_owned(), short));
         }
@@ -419,22 +433,35 @@ impl Narrator {
         if !changed_tests.is_empty() {
             self.warn(&format!("the cure changed tests: {}", paths(changed_tests)));
         }
-        let flaky = if *flaky {
-            " (flaky: it passed by being run again)"
-        } else {
-            ""
+        let flaky = match *flaky && exits.is_none() {
+            true => " (flaky: it passed by being run again)",
+            false => "",
         };
         let mut more: Vec<String> = exits.iter().map(|why| (*why).to_owned()).collect();
         more.extend(self.seal(*seal));
         if let Some(id) = session_id {
-            let word = session_argument(id);
-            more.extend([short(id).to_owned(), format!("recover show {word}")]);
-            more.extend(undoable.then(|| format!("recover undo {word}{TAKES_BACK}")));
+            let (show, undo) = self.typed_next(id, &mut more);
+            more.push(show);
+            more.extend(undoable.then(|| format!("{undo}{TAKES_BACK}")));
         }
         let tries = counted(*attempts as u64, "attempt");
         let effort = format!("{tries}, {}", spelled(*duration));
         let rest = format!(" by {strategy}{flaky}");
         self.end((Tone::Good, "recovered"), (&rest, &effort), &more);
+    }
+
+    /// What shows the session `id` and what takes its cure back. The id itself goes to `more`, but
+    /// on a terminal not one so long that no line has room for what to type.
+    fn typed_next(&self, id: &str, more: &mut Vec<String>) -> (String, String) {
+        let word = session_argument(id);
+        if self.printer.columns_of_stderr.is_some() && columns(&word) > ID_COLUMNS_MAX {
+            return ("recover show --last".to_owned(), "recover undo".to_owned());
+        }
+        more.push(short(id).to_owned());
+        (
+            format!("recover show {word}"),
+            format!("recover undo {word}"),
+        )
     }
 
     /// The `seal` in words, where a log keeps it: so the log is a witness. On a terminal the
@@ -482,9 +509,9 @@ impl Narrator {
         more.retain(|part| !part.is_empty());
         more.extend(self.seal(*seal));
         if let Some(id) = session_id {
-            let word = session_argument(id);
-            more.extend([short(id).to_owned(), format!("recover show {word}")]);
-            more.extend((!left.is_empty()).then(|| format!("recover undo {word}")));
+            let (show, undo) = self.typed_next(id, &mut more);
+            more.push(show);
+            more.extend((!left.is_empty()).then_some(undo));
         }
         let (head, rest) = match why.strip_prefix("not recovered") {
             Some(rest) => ("not recovered", rest),
@@ -492,6 +519,11 @@ impl Narrator {
         };
         self.end((Tone::Bad, head), (rest, &tries), &more);
     }
+}
+
+/// Whether `part` says how the tree is.
+fn says_tree(part: &str) -> bool {
+    part.starts_with(LEFT) || part.starts_with("the tree is as ")
 }
 
 /// Whether `part` says why a run exits as it does.

@@ -156,11 +156,7 @@ fn a_wait_that_does_not_fit_before_the_deadline_is_named_and_not_begun() {
         "{}",
         outcome.result.message
     );
-    assert!(has_event(
-        &seen,
-        "NotRecovered",
-        "the next wait crosses the deadline"
-    ));
+    assert!(has_event(&seen, "NotRecovered", "exit 124: deadline"));
 }
 
 #[test]
