@@ -40,7 +40,7 @@ def test_what_cannot_be_recovered_is_refused_at_once() -> None:
             recovering(wrong)  # type: ignore[call-overload]
     for kinds in ("x", int, (ValueError, 5)):
         with pytest.raises(InvalidInputError, match="give a class of exceptions"):
-            recovering(on=kinds)  # type: ignore[call-overload]
+            recovering(on=kinds)  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="'x' is no exception"):
         Error.from_exception("x")  # type: ignore[arg-type]
 

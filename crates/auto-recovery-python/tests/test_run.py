@@ -99,7 +99,7 @@ def test_a_command_that_is_not_cured() -> None:
     assert error.code == "not_recovered" and error.result.exit_code == 3
     says = "`sh -c 'echo wrong >&2; exit 3'` fails (exit 3) · nothing was tried · recover show "
     assert str(error) == f"{says}{error.result.session_id}"
-    with pytest.raises(NotRecoveredError, match="fails .exit 3. · tried once · "):
+    with pytest.raises(NotRecoveredError, match=r"fails .exit 3. · tried once · "):
         run(failing, retry=1, check=True)
 
 
