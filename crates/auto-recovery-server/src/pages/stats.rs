@@ -27,6 +27,10 @@ const FILTERS: [(&str, &str); 4] = [
     ("until", "Until"),
 ];
 
+/// How much longer than it took to make the sums of a choice of the page is the rest after it, when
+/// the server begins.
+const FIRST_REST_TIMES: u32 = 4;
+
 /// The sums that the address asks for, by strategy if it does not say.
 pub(crate) async fn stats(
     State(app): State<Arc<App>>,
@@ -34,17 +38,29 @@ pub(crate) async fn stats(
 ) -> Result<Page, Wrong> {
     let raw = raw.unwrap_or_default();
     let query = read(&app, &raw)?;
-    let shown = match app.sums.find(&raw, app.host.monotonic()) {
+    let typed = pairs(Some(&raw));
+    let asked = asked(&typed);
+    let shown = match app.sums.find(&asked, app.host.monotonic()) {
         Some(shown) => shown,
-        None => made(&app, &raw).await?,
+        None => made(&app, &asked).await?,
     };
     let counts = app.run(|app| app.feed().took(ALL)).await?;
-    let typed = pairs(Some(&raw));
     let content = html! {
         (content(&app, &query, &shown, &typed))
         (took("How long attempts took, of all sessions", &counts))
     };
     Ok(framed(&app, "Statistics", "/stats", content))
+}
+
+/// The parameters of the same question without those that a form has and nobody filled in.
+fn asked(typed: &[(String, String)]) -> String {
+    let mut asked = form_urlencoded::Serializer::new(String::new());
+    let by_default = ("by", Dimension::Strategy.as_str());
+    let says = |(name, value): &&(String, String)| {
+        !value.is_empty() && (name.as_str(), value.as_str()) != by_default
+    };
+    asked.extend_pairs(typed.iter().filter(says));
+    asked.finish()
 }
 
 /// The sums that the parameters `raw` ask for.
@@ -95,6 +111,15 @@ pub(crate) fn make_anew(app: &App) {
     let host = &app.host;
     drop(again(""));
     drop(make_board(app));
+    for by in Dimension::ALL {
+        let begin = host.monotonic();
+        if app.following.is_over() || app.sums.find("", begin).is_none() {
+            break;
+        }
+        drop(again(&asked(&[("by".to_owned(), by.as_str().to_owned())])));
+        let took = host.monotonic().saturating_sub(begin);
+        app.following.rest(took * FIRST_REST_TIMES);
+    }
     while !app.following.is_over() {
         let begin = host.monotonic();
         let due = app
@@ -197,6 +222,26 @@ fn row(app: &App, key: &[Option<String>], unknown: &str, of: &AggregateStatistic
             td class="number" { (of.recovered_sessions) }
             td class="number" { (within(of.duration_p50_seconds)) }
             td class="number" { (within(of.duration_p95_seconds)) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{asked, pairs};
+
+    #[test]
+    fn a_form_that_nobody_filled_in_asks_what_the_bare_address_asks() {
+        for (raw, question) in [
+            ("", ""),
+            ("by=strategy&project=&host=&since=&until=", ""),
+            ("by=hour&project=", "by=hour"),
+            (
+                "by=strategy%2Chost&project=a%26b+c",
+                "by=strategy%2Chost&project=a%26b+c",
+            ),
+        ] {
+            assert_eq!(asked(&pairs(Some(raw))), question);
         }
     }
 }
