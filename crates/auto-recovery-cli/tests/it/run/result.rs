@@ -109,7 +109,7 @@ fn the_kind_of_a_failure_is_the_same_from_run_to_run_and_project_to_project() {
 
 fn told_of_failure(machine: &Machine, script: &str) -> serde_json::Value {
     let output = machine
-        .command(&["run", "--json", "--", "sh", "-c", script])
+        .command(&["run", "--json", "--retry", "0", "--", "sh", "-c", script])
         .output()
         .expect("run recover");
     let stdout = String::from_utf8(output.stdout).expect("UTF-8");
