@@ -21,6 +21,8 @@ use crate::output::{counted, escape_text, session_argument, session_word};
 const PATH_COLUMNS_MAX: usize = 50;
 /// Most signs that stand for lines in a preview.
 const SIGNS_MAX: usize = 40;
+/// Sessions before the newest among which one is looked for that changed files.
+const BEFORE_MAX: usize = 20;
 
 /// A tree that was put back.
 #[derive(Serialize)]
@@ -97,6 +99,7 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         }
         return restore_checkpoint(context, &place, &named.checkpoint, preview);
     }
+    let is_named = session.is_some();
     let session_id = match session {
         Some(typed) => named(context, &place, typed)?,
         None => newest_here(context, &place)?,
@@ -117,7 +120,11 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         _ => error,
     };
     if session::tried_nothing(&*place.store, &session_id)? {
-        return nothing_tried(context, &session_id);
+        let before = match is_named {
+            true => None,
+            false => changed_before(context, &place, &session_id)?,
+        };
+        return nothing_tried(context, &session_id, before.as_deref());
     }
     if preview {
         let previewed = place.preview(&request).map_err(known)?;
@@ -137,11 +144,41 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
     Ok(left_some_out(left))
 }
 
-/// Says that `session` has nothing to take back, which it needs no checkpoint for.
-fn nothing_tried(context: &Context, session: &str) -> Result<Exit> {
+/// The newest session of this workspace before `session` whose cure changed files: it may be the
+/// one that is meant. Looks at some.
+fn changed_before(context: &Context, place: &Place, session: &str) -> Result<Option<String>> {
+    let root = context.settings.workspace.display().to_string();
+    let sessions = place.store.sessions()?.into_iter();
+    let before = sessions
+        .skip_while(|one| one.session_id != session)
+        .skip(1)
+        .filter(|one| one.workspace.as_ref() == Some(&root))
+        .take(BEFORE_MAX);
+    for one in before {
+        let mut has_changed = false;
+        place.store.read_trail(&one.session_id, &mut |stored| {
+            let entry = stored.entry();
+            has_changed |= entry.success && !entry.files_modified.is_empty();
+            Ok(())
+        })?;
+        if has_changed {
+            return Ok(Some(one.session_id));
+        }
+    }
+    Ok(None)
+}
+
+/// Says that `session` has nothing to take back, which it needs no checkpoint for, and what takes
+/// back what the one `before` it changed.
+fn nothing_tried(context: &Context, session: &str, before: Option<&str>) -> Result<Exit> {
     let workspace = context.settings.workspace.display().to_string();
+    let before = before
+        .map(session_argument)
+        .map_or(String::new(), |before| {
+            format!("; the cure of {before} before it changed files: `recover undo {before}`")
+        });
     context.printer.note(format_args!(
-        "nothing to put back in {workspace}: nothing was tried in session {}",
+        "nothing to put back in {workspace}: nothing was tried in session {}{before}",
         session_word(session)
     ));
     if context.printer.json {

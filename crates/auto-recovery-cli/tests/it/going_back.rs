@@ -339,6 +339,37 @@ fn a_session_that_is_called_like_an_option_can_be_typed_as_it_is_advised() {
 }
 
 #[test]
+fn the_cure_before_a_session_that_tried_nothing_is_named() {
+    let machine = Machine::new();
+    let cure = [
+        "run",
+        "--session",
+        "cure",
+        "--fix",
+        "touch fixed",
+        "test",
+        "-e",
+        "fixed",
+    ];
+    assert_eq!(machine.recover(&cure).code, 0);
+    assert_eq!(machine.recover(&["run", "--session", "s", "false"]).code, 1);
+    let undone = machine.recover(&["undo"]);
+    let says = "nothing was tried in session s; the cure of cure before it changed files: \
+                `recover undo cure`\n";
+    assert!(
+        undone.code == 0 && undone.stderr.ends_with(says),
+        "{undone:?}"
+    );
+    let undone = machine.recover(&["undo", "s"]);
+    assert!(
+        undone.stderr.ends_with("in session s\n"),
+        "who names one means it: {undone:?}"
+    );
+    let undone = machine.recover(&["undo", "cure"]);
+    assert_eq!((undone.code, &*undone.stdout), (0, "fixed\n"), "{undone:?}");
+}
+
+#[test]
 fn a_session_that_tried_nothing_has_nothing_to_take_back() {
     let machine = Machine::new();
     let run = machine.recover(&["run", "--session", "s", "--", "false"]);
