@@ -248,9 +248,6 @@ pub(in crate::jsonl) fn read_records_raw(
     visit: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<Vec<Damage>> {
     each_record(root, session_id, &mut |raw| {
-        if let Err(error) = serde_json::from_slice::<Header<'_>>(raw) {
-            return Ok(error.into());
-        }
         visit(raw.trim_ascii())?;
         Ok(Verdict::Taken)
     })
@@ -279,12 +276,16 @@ fn each_record(
     };
     let place = path.display().to_string();
     let mut take_known = |raw: &[u8], at| {
-        // The version is looked at first: the rest of a newer record may be anything.
-        let version: Version = match serde_json::from_slice(raw) {
-            Ok(version) => version,
-            Err(error) => return Ok(error.into()),
-        };
-        check_version(version.v, at, &place)?;
+        match serde_json::from_slice::<Header<'_>>(raw) {
+            Ok(header) => check_version(header.v, at, &place)?,
+            Err(error) => {
+                // The rest of a newer record may be anything.
+                if let Ok(newer) = serde_json::from_slice::<Version>(raw) {
+                    check_version(newer.v, at, &place)?;
+                }
+                return Ok(error.into());
+            }
+        }
         take(raw)
     };
     Ok(walk_to_end(&file, Position::START, &place, &mut take_known)?.damage)
