@@ -6,7 +6,7 @@ use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditStore;
-use crate::audit::sealing::{SealStore, SealsWanted};
+use crate::audit::sealing::{Log, SealStore, SealsWanted};
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::integrity::{Hash, Seal, SealRefused, decode_hash};
 
@@ -133,6 +133,19 @@ pub fn newest_seal(store: &dyn AuditStore) -> Result<Option<(Seal, String)>> {
         return Ok(None);
     };
     last_seal(seals, |_| true)
+}
+
+/// What the journal of `store` says of trails, and how many records it has.
+pub(super) fn read_told(store: &dyn SealStore) -> Result<(Told, u64)> {
+    let (mut told, mut number) = (Told::default(), 0);
+    if let Some(journal) = store.open_log(Log::Journal)? {
+        journal.read_all(&mut |leaf| {
+            number += 1;
+            told.take(leaf, number);
+            Ok(())
+        })?;
+    }
+    Ok((told, number))
 }
 
 /// The head of a trail, by a record of the journal.
