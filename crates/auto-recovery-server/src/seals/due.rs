@@ -18,7 +18,7 @@ pub(super) const LATEST: Duration = Duration::from_secs(60);
 
 /// Sessions of one seal: each takes a sync of its trail, so that no other sealer waits for more
 /// than some hundred milliseconds.
-pub(super) const SESSIONS_MAX: usize = 200;
+pub(super) const SESSIONS_MAX: usize = 50;
 
 /// Sessions that are remembered, at some 100 bytes each. Where there are more, the store is asked
 /// which they are.

@@ -1,10 +1,13 @@
 //! What others record over a server is under a seal, by itself: on every store, and whatever
 //! becomes of the key.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use auto_recovery::audit::AuditStore;
-use auto_recovery::audit::sealing::{Keys, SealWhen, Verification, VerifyRequest, verify};
+use auto_recovery::audit::sealing::{
+    Keys, SealWhen, Sealer, Verification, VerifyRequest, WhatToSeal, verify,
+};
 use auto_recovery::host::SystemHost;
 use auto_recovery::integrity::Verdict;
 use auto_recovery_server::{Log, LogLine};
@@ -135,4 +138,69 @@ fn a_server_that_is_to_seal_nothing_does_not() {
     server.end();
     let found = verified(&machine, &*store);
     assert_eq!((found.verdict, found.records), (Verdict::Unproved, 3));
+}
+
+/// Machines that record at once, and how often each does.
+const CLIENTS: u64 = 4;
+const ROUNDS: u64 = 2;
+
+// Long because each store is served, sealed from two sides and verified all the time.
+#[test]
+fn who_verifies_finds_nothing_while_many_record_and_others_seal() {
+    for kind in Kind::ALL {
+        let machine = Machine::new(kind);
+        let store = machine.store();
+        let server = machine.start();
+        let host = Arc::new(SystemHost::new());
+        let beside = Sealer::new(Arc::clone(&store), &machine.state(), host);
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..CLIENTS)
+                .map(|client| (&server, client))
+                .map(|(server, client)| scope.spawn(move || records(server, client)))
+                .collect();
+            let sealing = scope.spawn(|| {
+                while !is_over.load(Ordering::SeqCst) {
+                    beside.seal(WhatToSeal::All).unwrap();
+                    // Whoever verifies leaves the server its turns.
+                    for _ in 0..5 {
+                        let found = verified(&machine, &*store);
+                        assert!(found.verdict != Verdict::Changed, "{kind:?}: {found:?}");
+                    }
+                }
+            });
+            clients
+                .into_iter()
+                .for_each(|client| client.join().unwrap());
+            is_over.store(true, Ordering::SeqCst);
+            sealing.join().unwrap();
+        });
+        assert_eq!(
+            metric(&server, "recover_seals_total{result=\"failed\"}"),
+            Some(0.0)
+        );
+        server.end();
+        let found = verified(&machine, &*store);
+        assert_proved(&found, (0, 0));
+        assert_eq!(found.entries, CLIENTS * ROUNDS / 2, "{kind:?}");
+        assert_eq!(found.removed, CLIENTS * ROUNDS / 2, "{kind:?}");
+    }
+}
+
+/// What a machine records: sessions, every other of which is cleared again.
+fn records(server: &Running, client: u64) {
+    for round in 0..ROUNDS {
+        let session = format!("s{client}-{round}");
+        let attempt = entry_line(&session, "e", json!({"number_by_store": true}));
+        let (status, text) = send(server, &[begins(&session), starts(&session, 1)]);
+        assert_eq!(status, 200, "{text}");
+        let (status, text) = send(server, &[attempt, ends(&session)]);
+        assert_eq!(status, 200, "{text}");
+        if round % 2 == 1 {
+            let path = format!("POST /api/v1/sessions/{session}/clear");
+            let body = json!({"session_id": session}).to_string();
+            let answer = server.send(&path, &[], body.as_bytes());
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+    }
 }
