@@ -71,6 +71,11 @@ pub(super) struct Due {
     has_records: bool,
     /// Whether more may be under no seal than is remembered.
     is_unknown: bool,
+    /// Whether the others are what a look found: nobody waits for the end of those.
+    are_found: bool,
+    /// Those that could not be sealed, and whether the journal could not.
+    failed: BTreeSet<String>,
+    has_failed: bool,
     /// When the first and the newest of the others came.
     since: Option<Duration>,
     newest: Duration,
@@ -79,9 +84,11 @@ pub(super) struct Due {
     /// The moments before which sealing rests.
     urgent_from: Duration,
     others_from: Duration,
-    /// The moments before which nothing is tried again: somebody else was sealing, or it failed.
+    /// The moments before which nothing is tried again: somebody else was sealing, it failed, or the
+    /// store could not be asked.
     busy_until: Duration,
     failed_until: Duration,
+    blind_until: Duration,
     is_over: bool,
 }
 
@@ -94,6 +101,9 @@ impl Due {
             others: BTreeSet::new(),
             has_records: false,
             is_unknown: true,
+            are_found: false,
+            failed: BTreeSet::new(),
+            has_failed: false,
             since: Some(now),
             newest: now,
             told: 0,
@@ -101,6 +111,7 @@ impl Due {
             others_from: Duration::ZERO,
             busy_until: Duration::ZERO,
             failed_until: Duration::ZERO,
+            blind_until: Duration::ZERO,
             is_over: false,
         }
     }
@@ -118,7 +129,7 @@ impl Due {
             others.append(&mut started);
         }
         if !others.is_empty() {
-            if !self.is_anything() {
+            if !self.is_unknown && !self.are_others() {
                 self.since = None;
             }
             self.since.get_or_insert(now);
@@ -135,6 +146,7 @@ impl Due {
     pub(super) fn add_found(&mut self, sessions: Vec<String>, has_records: bool) {
         self.others.extend(sessions);
         self.has_records |= has_records;
+        self.are_found = self.are_others();
     }
 
     fn add_others(&mut self, sessions: impl IntoIterator<Item = String>) {
@@ -156,72 +168,104 @@ impl Due {
         self.is_over
     }
 
+    /// Whether something could not be sealed, and was not since.
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed || !self.failed.is_empty()
+    }
+
     /// The moment of the next turn; `None` if there is nothing to do.
     pub(super) fn next(&self) -> Option<Duration> {
-        let next = [self.next_of_urgent(), self.next_of_others()];
-        next.into_iter().flatten().min()
+        let each = [
+            self.next_of_urgent(),
+            self.next_look(),
+            self.next_of_others(),
+            self.next_of_failed(),
+        ];
+        each.into_iter().flatten().min()
     }
 
     fn next_of_urgent(&self) -> Option<Duration> {
-        let rest = if self.is_over {
-            Duration::ZERO
-        } else {
-            self.urgent_from
+        let rest = match self.is_over {
+            true => Duration::ZERO,
+            false => self.urgent_from,
         };
         (!self.urgent.is_empty()).then_some(rest.max(self.busy_until))
     }
 
-    /// Whether any of the others is to be under a seal.
-    fn is_anything(&self) -> bool {
-        self.is_unknown || self.has_records || !self.others.is_empty()
+    fn next_look(&self) -> Option<Duration> {
+        let wanted = self.wanted().max(self.blind_until);
+        self.is_unknown.then_some(wanted)
     }
 
     fn next_of_others(&self) -> Option<Duration> {
-        let waits_for_end = self.when == SealWhen::Sessions && !self.is_over;
-        if !self.is_anything() || (waits_for_end && !self.is_unknown) {
-            return None;
-        }
+        let wait_for_end = self.when == SealWhen::Sessions && !self.is_over && !self.are_found;
+        let are_due = self.are_others() && !wait_for_end;
+        are_due.then_some(self.wanted().max(self.busy_until))
+    }
+
+    fn next_of_failed(&self) -> Option<Duration> {
+        // The next server tries again what one could not seal that ends.
+        let is_tried = self.has_failed() && !self.is_over;
+        is_tried.then_some(self.failed_until.max(self.busy_until))
+    }
+
+    /// Whether any of the others is to be under a seal.
+    fn are_others(&self) -> bool {
+        self.has_records || !self.others.is_empty()
+    }
+
+    /// The moment that the others wait for.
+    fn wanted(&self) -> Duration {
         let since = self.since.unwrap_or(self.newest);
-        let wanted = match self.is_over {
+        match self.is_over {
             true => Duration::ZERO,
             false => (self.newest + QUIET)
                 .min(since + LATEST)
                 .max(self.others_from),
-        };
-        Some(wanted.max(self.busy_until).max(self.failed_until))
+        }
     }
 
     /// The turn that is due at `now`.
     pub(super) fn take(&mut self, now: Duration) -> Option<Turn> {
-        if self.next_of_urgent().is_some_and(|next| now >= next) {
-            let sessions = some_of(&mut self.urgent);
-            // Whoever waits for more than one seal holds waits for the last of them.
-            let through = if self.urgent.is_empty() { self.told } else { 0 };
-            for session in &sessions {
-                self.others.remove(session);
-            }
-            return Some(Turn::Seal(Batch {
-                sessions,
-                is_urgent: true,
-                through,
-            }));
+        let is_due = |next: Option<Duration>| next.is_some_and(|next| now >= next);
+        if is_due(self.next_of_urgent()) {
+            return Some(Turn::Seal(self.take_urgent()));
         }
-        if self.next_of_others().is_none_or(|next| now < next) {
-            return None;
-        }
-        if std::mem::take(&mut self.is_unknown) {
+        if is_due(self.next_look()) {
+            self.is_unknown = false;
             return Some(Turn::Look);
         }
-        let sessions = some_of(&mut self.others);
-        self.has_records = false;
-        if self.others.is_empty() {
-            self.since = None;
-        }
+        let sessions = if is_due(self.next_of_others()) {
+            let sessions = some_of(&mut self.others);
+            self.has_records = false;
+            if self.others.is_empty() {
+                (self.since, self.are_found) = (None, false);
+            }
+            sessions
+        } else if is_due(self.next_of_failed()) {
+            self.has_failed = false;
+            some_of(&mut self.failed)
+        } else {
+            return None;
+        };
         Some(Turn::Seal(Batch {
             sessions,
             is_urgent: false,
             through: 0,
         }))
+    }
+
+    fn take_urgent(&mut self) -> Batch {
+        let sessions = some_of(&mut self.urgent);
+        for session in &sessions {
+            self.others.remove(session);
+        }
+        Batch {
+            sessions,
+            is_urgent: true,
+            // Whoever waits for more than one seal holds waits for the last of them.
+            through: if self.urgent.is_empty() { self.told } else { 0 },
+        }
     }
 
     /// A seal was made from `began` to `now`.
@@ -237,27 +281,30 @@ impl Due {
         if batch.is_urgent {
             self.urgent.extend(batch.sessions);
         } else {
-            self.put_back(batch.sessions, now);
+            self.has_records = true;
+            self.since.get_or_insert(now);
+            self.add_others(batch.sessions);
         }
     }
 
-    /// `sessions` could not be sealed.
+    /// `sessions` could not be sealed, or nothing could.
     pub(super) fn failed(&mut self, sessions: BTreeSet<String>, now: Duration) {
         self.failed_until = now + AGAIN;
-        self.put_back(sessions, now);
+        self.has_failed = true;
+        for session in sessions {
+            if self.failed.len() < REMEMBERED_MAX {
+                self.failed.insert(session);
+            } else {
+                self.lost_sight(now);
+            }
+        }
     }
 
     /// The store could not be asked, or was away: what it kept meanwhile is not known.
     pub(super) fn lost_sight(&mut self, now: Duration) {
-        self.failed_until = now + AGAIN;
+        self.blind_until = now + AGAIN;
         self.is_unknown = true;
         self.since.get_or_insert(now);
-    }
-
-    fn put_back(&mut self, sessions: BTreeSet<String>, now: Duration) {
-        self.has_records = true;
-        self.since.get_or_insert(now);
-        self.add_others(sessions);
     }
 }
 
@@ -337,7 +384,8 @@ mod tests {
         due.end();
         let first = batch(due.take(QUIET));
         due.failed(first.sessions, QUIET);
-        assert_eq!((due.take(QUIET), due.next()), (None, Some(QUIET + AGAIN)));
+        assert_eq!(batch(due.take(QUIET)).sessions.len(), SESSIONS_MAX);
+        assert_eq!((due.take(QUIET), due.next()), (None, None));
     }
 
     #[test]

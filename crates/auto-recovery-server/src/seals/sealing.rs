@@ -187,7 +187,15 @@ impl Seals {
         let found = unsealed(&*self.store);
         let now = self.host.monotonic();
         match found {
-            Ok(found) => lock(&self.due).add_found(found.sessions, found.has_records),
+            Ok(found) => {
+                let mut due = lock(&self.due);
+                due.add_found(found.sessions, found.has_records);
+                let is_well = !due.has_failed();
+                drop(due);
+                if is_well {
+                    self.is_well();
+                }
+            }
             Err(error) => {
                 lock(&self.due).lost_sight(now);
                 self.failed(&error);
@@ -203,8 +211,11 @@ impl Seals {
         match sealed {
             Ok(Each::Busy) => return due.was_busy(batch, now),
             Ok(Each::Sealed) => {
+                let is_well = !due.has_failed();
                 drop(due);
-                self.is_well();
+                if is_well {
+                    self.is_well();
+                }
             }
             Ok(Each::Without(sessions, error)) => {
                 due.failed(sessions, now);

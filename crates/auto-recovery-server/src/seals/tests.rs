@@ -235,12 +235,20 @@ fn one_trail_that_cannot_be_read_keeps_no_other_from_being_sealed() {
     world.host.advance(QUIET);
     turns(&seals);
     assert_eq!(*lock(&world.said), ["not_sealed"]);
+    // That others are sealed is no sign that this one could be.
+    world.append("s1");
+    seals.told(ended("s1"));
+    turns(&seals);
+    let counted = seals.counted().unwrap();
+    assert!(counted.is_down.load(std::sync::atomic::Ordering::Relaxed));
+    assert_eq!(*lock(&world.said), ["not_sealed"]);
     std::fs::remove_dir(&trail).unwrap();
     std::fs::rename(trail.with_extension("away"), &trail).unwrap();
     assert_eq!(world.verify().entries_since, 1);
     world.host.advance(AGAIN);
     turns(&seals);
     world.assert_proved();
+    assert_eq!(*lock(&world.said), ["not_sealed", "sealed_again"]);
 }
 
 #[test]
@@ -277,9 +285,11 @@ fn what_a_server_left_that_was_killed_is_sealed_by_the_next() {
 #[test]
 fn it_is_sealed_when_the_configuration_says_so() {
     let world = World::new();
+    world.append("before");
     let seals = world.seals(SealWhen::Sessions);
-    world.host.advance(LATEST);
+    world.host.advance(QUIET);
     turns(&seals);
+    world.assert_proved();
     world.append("a");
     assert_eq!(seals.told(started("a")), None);
     world.host.advance(LATEST * 2);
