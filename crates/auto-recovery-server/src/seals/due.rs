@@ -84,8 +84,8 @@ pub(super) struct Due {
     /// The moments before which sealing rests.
     urgent_from: Duration,
     others_from: Duration,
-    /// The moments before which nothing is tried again: somebody else was sealing, it failed, or the
-    /// store could not be asked.
+    /// The moments before which nothing is tried again: somebody else was sealing, it failed, or
+    /// the store could not be asked.
     busy_until: Duration,
     failed_until: Duration,
     blind_until: Duration,

@@ -1,5 +1,5 @@
-//! The seals that a server makes: a machine whose store is over it has no key for that store, so the
-//! server has one on its own machine, as the command does there.
+//! The seals that a server makes: a machine whose store is over it has no key for that store, so
+//! the server has one on its own machine, as the command does there.
 //!
 //! No append waits for a seal. Whoever records says what came, `due` knows when that is to be under
 //! a seal, and one thread makes it. What cannot be sealed is told and tried again; it refuses

@@ -187,7 +187,7 @@ fn who_verifies_finds_nothing_while_many_record_and_others_seal() {
     }
 }
 
-/// What a machine records: sessions, every other of which is cleared again.
+/// Records sessions as a machine does, and clears each second one again.
 fn records(server: &Running, client: u64) {
     for round in 0..ROUNDS {
         let session = format!("s{client}-{round}");

@@ -31,7 +31,7 @@ pub(crate) fn found(store: &dyn AuditStore, state: &Path) -> Vec<FindingKind> {
     found_of(store, state, &[])
 }
 
-/// The kinds of what is found of `sessions`; of all if there are none.
+/// The kinds of findings in `sessions`; in all if there are none.
 pub(crate) fn found_of(
     store: &dyn AuditStore,
     state: &Path,

@@ -298,7 +298,7 @@ fn a_session_that_nobody_recorded_is_found() {
         assert_eq!(found_of(&*store, &state, sessions), []);
     }
     assert!(!store.is_known("zz").unwrap());
-    // The other way round: one of which only the journal knows.
+    // The other way round: a session that only the journal knows.
     let gone = "nothing tried";
     assert_eq!(found_of(&*store, &state, &[gone]), []);
     other
