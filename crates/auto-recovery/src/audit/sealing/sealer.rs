@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use super::keys::{Keys, Sector, draw, draw_origin};
 use super::store::{LeafLog, Log, SealStore};
-use super::told::{SealLine, last_seal, read_told};
+use super::told::{SealLine, Told, last_seal};
 use crate::audit::{AuditStore, ChainStarted, JournalEvent, TrailSealed};
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::host::{Host, timestamp};
@@ -312,7 +312,7 @@ impl Sealer {
     /// The chain that this machine began in `store` last, and that has no seal: whoever did died
     /// before it was made.
     fn begun(&self, store: &dyn SealStore) -> Result<Option<(String, Sector)>> {
-        let (told, _) = read_told(store)?;
+        let told = read_told(store)?;
         let Some(begun) = told.begun.last() else {
             return Ok(None);
         };
@@ -390,7 +390,7 @@ impl Sealer {
                 Ok(())
             }
             WhatToSeal::All => {
-                let (told, _) = read_told(store)?;
+                let told = read_told(store)?;
                 for session in store.trails()? {
                     let heads = told.trails.get(&session).map(|told| &told.heads);
                     let newest = heads.and_then(|heads| heads.last());
@@ -569,6 +569,19 @@ impl Hashed {
         }
         Ok(())
     }
+}
+
+/// What the journal says of trails.
+fn read_told(store: &dyn SealStore) -> Result<Told> {
+    let (mut told, mut number) = (Told::default(), 0);
+    if let Some(journal) = store.open_log(Log::Journal)? {
+        journal.read_all(&mut |leaf| {
+            number += 1;
+            told.take(leaf, number);
+            Ok(())
+        })?;
+    }
+    Ok(told)
 }
 
 fn refused(text: String, hint: Hint) -> Error {

@@ -2,7 +2,7 @@
 //! left behind.
 
 use super::store::SealStore;
-use super::told::{last_seal, read_told};
+use super::told::{last_seal, newest_sizes};
 use crate::audit::AuditStore;
 use crate::error::Result;
 
@@ -29,13 +29,12 @@ pub fn unsealed(store: &dyn AuditStore) -> Result<Unsealed> {
 
 fn unsealed_of(store: &dyn AuditStore, seals: &dyn SealStore) -> Result<Unsealed> {
     let sealed = last_seal(seals, |_| true)?.map_or(0, |(seal, _)| seal.size);
-    let (told, records) = read_told(seals)?;
+    let (sizes, records) = newest_sizes(seals)?;
     let mut sessions = Vec::new();
     store.visit_sessions(&mut |session| {
-        let told = told.trails.get(&session.session_id);
-        let head = told.and_then(|told| told.heads.last());
+        let sealed = sizes.get(&session.session_id).copied().unwrap_or(0);
         // One that is shorter than its head was changed: verification tells.
-        if session.total_attempts > head.map_or(0, |head| head.size) {
+        if session.total_attempts > sealed {
             sessions.push(session.session_id);
         }
         Ok(())
