@@ -20,6 +20,7 @@ use crate::feed::{Database, Following, Standing};
 use crate::http::{Access, AllNeeds, Problem};
 use crate::leftovers::Leftovers;
 use crate::otlp::Sent;
+use crate::seals::Seals;
 use crate::sums::Sums;
 
 /// Calls of the store at once, and exports, which take long.
@@ -66,6 +67,8 @@ pub(crate) struct App {
     pub(crate) boards: Boards,
     /// What the user says about learning.
     pub(crate) learn: LearnSettings,
+    /// What seals the record that others keep here.
+    pub(crate) seals: Arc<Seals>,
     /// How the sending of traces goes, if they are sent.
     pub(crate) sent: Option<Arc<Sent>>,
 }
@@ -73,7 +76,7 @@ pub(crate) struct App {
 impl App {
     /// The handlers of a server that ends with `shutdown`.
     pub(crate) fn new(
-        following: Arc<Following>,
+        (following, seals): (Arc<Following>, Arc<Seals>),
         (access, needs): (Access, AllNeeds),
         leftovers: Arc<dyn Leftovers>,
         host_name: Option<String>,
@@ -86,6 +89,7 @@ impl App {
             host_name,
             host: Arc::clone(&following.host),
             redactor: Arc::new(Redactor::new(redaction_key(&*following.host))),
+            seals,
             following,
             access,
             needs,

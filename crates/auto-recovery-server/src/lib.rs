@@ -23,6 +23,7 @@ mod otlp;
 mod outbound;
 mod pages;
 mod routes;
+mod seals;
 mod server;
 mod sums;
 mod threads;

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::feed::Standing;
 use crate::http::Problem;
 use crate::otlp::Sent;
+use crate::seals::Counted;
 
 /// The counters of the feed, each with its help.
 const COUNTERS: [(&str, &str); 6] = [
@@ -103,6 +104,9 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
         head(&mut text, name, help, "gauge");
         line(&mut text, name, value);
     }
+    if let Some(counted) = app.seals.counted() {
+        sealing(&mut text, counted);
+    }
     if let Some(sent) = &app.sent {
         sending(&mut text, sent, newest);
     }
@@ -120,6 +124,23 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Pro
     alerts_of(&mut text, &app.rules, &alerts);
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// How sealing goes.
+fn sealing(text: &mut String, counted: &Counted) {
+    let name = "recover_seals_total";
+    let help = "Seals of this server, since the start.";
+    head(text, name, help, "counter");
+    for (result, count) in [("made", &counted.made), ("failed", &counted.failed)] {
+        let count = i64::try_from(count.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+        let name = format!("{name}{{result=\"{result}\"}}");
+        line(text, &name, as_f64(count));
+    }
+    let name = "recover_seal_up";
+    let help = "Whether all that was to be sealed last could be.";
+    head(text, name, help, "gauge");
+    let is_up = !counted.is_down.load(Ordering::Relaxed);
+    line(text, name, f64::from(u8::from(is_up)));
 }
 
 /// How the sending of traces goes.

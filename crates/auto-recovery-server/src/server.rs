@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use auto_recovery::audit::AuditStore;
+use auto_recovery::audit::sealing::SealWhen;
 use auto_recovery::host::{Host, Wait};
 use auto_recovery::learn::LearnSettings;
 use auto_recovery::{Error, ErrorKind, Result};
@@ -24,6 +25,7 @@ use crate::http::{self, Access, Tls, compression, guard};
 use crate::leftovers::Leftovers;
 use crate::log::Log;
 use crate::otlp::{Exporter, OtlpOptions};
+use crate::seals::Seals;
 use crate::threads::Threads;
 use crate::{api, pages, routes};
 
@@ -46,7 +48,7 @@ const CONNECTIONS_MAX: usize = 512;
 /// How a server is to be.
 #[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
-    /// Where it keeps its feed, below `server`.
+    /// Where it keeps its feed, below `server`, and the keys of its seals, below `seal-keys`.
     pub state_dir: PathBuf,
     /// The file with its token, which is made where there is none. Without one, a token is made
     /// once, told once, and kept as a hash.
@@ -63,6 +65,8 @@ pub struct ServerOptions {
     pub streams_max: Option<usize>,
     /// This machine, as the journal is to name it where a hold or a release is recorded.
     pub host_name: Option<String>,
+    /// When what is recorded over it is sealed.
+    pub seal: SealWhen,
     /// What the user says about learning: what the page of advice goes by.
     pub learn: LearnSettings,
     /// What takes the lines of its log, if anybody wants them.
@@ -119,6 +123,12 @@ impl Server {
         let mut following = Following::new(store, Arc::clone(&feed), Arc::clone(&host))?;
         following.log = options.log.clone();
         let following = Arc::new(following);
+        let seals = Seals::new(
+            Arc::clone(&following.store),
+            (&options.state_dir, options.seal),
+            Arc::clone(&host),
+            options.log.clone(),
+        );
         let (access, new_token) = Access::open(feed, host, token_file)?;
         let (shutdown, is_over) = watch::channel(false);
         let exporter = options.otlp.as_ref().map(|otlp| {
@@ -131,7 +141,7 @@ impl Server {
         let rules = options.alerting.rules.iter();
         let rules = rules.map(|rule| (rule.name.clone(), rule.check.as_str()));
         let app = App::new(
-            following,
+            (following, Arc::new(seals)),
             (access, routes::needs()),
             leftovers,
             options.host_name.clone(),
@@ -203,6 +213,7 @@ impl Server {
             tokio::join!(over_at, serving).0
         });
         following.is_over.store(true, Ordering::SeqCst);
+        self.app.seals.end();
         let since = following.host.monotonic().saturating_sub(over_at);
         threads.wait(END.saturating_sub(since));
         runtime.shutdown_timeout(LATE);
@@ -220,6 +231,8 @@ impl Server {
         if let Some(exporter) = self.exporter.take() {
             threads.start(move || exporter.run());
         }
+        let seals = Arc::clone(&self.app.seals);
+        threads.start(move || seals.run());
         let app = Arc::clone(&self.app);
         threads.start(move || pages::make_anew(&app));
         let (host, shutdown) = (Arc::clone(&self.app.host), self.shutdown.clone());

@@ -108,6 +108,7 @@ pub(crate) fn serve(context: Context, args: ServeArgs) -> Result<Exit> {
         tls,
         streams_max: usize::try_from(streams_max).ok(),
         public_url: public_url.clone(),
+        seal: context.settings.seal_when(),
         learn: context.settings.run.learn.settings(),
         log: log_to_stderr(&context, format),
         host_name: identity::session_started(&context.settings, None).host,

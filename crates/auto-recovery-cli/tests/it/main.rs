@@ -34,6 +34,7 @@ mod redact;
 mod refused;
 #[cfg(all(feature = "remote", feature = "serve"))]
 mod remote;
+mod remote_seals;
 mod run;
 mod screens;
 mod seals;

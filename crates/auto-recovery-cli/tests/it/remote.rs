@@ -11,14 +11,14 @@ use crate::harness::{Machine, Run};
 use crate::serve::Serving;
 
 /// A machine that has its store on another.
-struct Far {
-    here: Machine,
+pub(crate) struct Far {
+    pub(crate) here: Machine,
     url: String,
     token: String,
 }
 
 impl Far {
-    fn of(serving: &Serving, token: &str) -> Self {
+    pub(crate) fn of(serving: &Serving, token: &str) -> Self {
         Self {
             here: Machine::new(),
             url: format!("http://{}", serving.address),
@@ -26,7 +26,7 @@ impl Far {
         }
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.here.command(args);
         command
             .env("RECOVER_STORE", &self.url)
@@ -34,14 +34,14 @@ impl Far {
         command
     }
 
-    fn recover(&self, args: &[&str]) -> Run {
+    pub(crate) fn recover(&self, args: &[&str]) -> Run {
         self.here.run(&mut self.command(args))
     }
 }
 
-const RUN: [&str; 7] = ["run", "--retry", "1", "--base-delay", "0s", "--", "false"];
+pub(crate) const RUN: [&str; 7] = ["run", "--retry", "1", "--base-delay", "0s", "--", "false"];
 
-fn end(mut serving: Serving) {
+pub(crate) fn end(mut serving: Serving) {
     serving.signal(Signal::TERM);
     assert_eq!(serving.child.wait().expect("its end").code(), Some(0));
 }

@@ -112,7 +112,8 @@ const LEFT_OUT: [&str; 5] = [
 // Long because every answer of every part comes over a connection.
 #[test]
 fn it_keeps_the_contract_of_stores() {
-    run_except(&LEFT_OUT, Serving::new);
+    // The contract counts the records of the journal: nobody else adds some meanwhile.
+    run_except(&LEFT_OUT, Serving::without_seals);
 }
 
 #[test]

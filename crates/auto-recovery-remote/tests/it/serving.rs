@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use auto_recovery::audit::sealing::SealWhen;
 use auto_recovery::audit::{AuditStore, NewEntry, Recorder};
 use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::host::SystemHost;
@@ -30,6 +31,7 @@ pub(crate) struct Serving {
     running: Mutex<Option<Running>>,
     address: SocketAddr,
     tls: Option<TlsFiles>,
+    seal: SealWhen,
     /// What the stores told.
     pub(crate) told: Arc<Mutex<Vec<String>>>,
 }
@@ -45,13 +47,23 @@ impl Serving {
         Self::with_tls(None)
     }
 
+    /// The same, whose server seals nothing.
+    pub(crate) fn without_seals() -> Self {
+        Self::with(None, SealWhen::Off)
+    }
+
     /// The same; the server has these files, if there are some.
     pub(crate) fn with_tls(tls: Option<TlsFiles>) -> Self {
+        Self::with(tls, SealWhen::default())
+    }
+
+    fn with(tls: Option<TlsFiles>, seal: SealWhen) -> Self {
         let mut serving = Self {
             dir: TempDir::new().unwrap(),
             running: Mutex::default(),
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls,
+            seal,
             told: Arc::default(),
         };
         serving.address = serving.start();
@@ -76,6 +88,7 @@ impl Serving {
         let options = ServerOptions {
             state_dir: self.state(),
             tls: self.tls.clone(),
+            seal: self.seal,
             ..ServerOptions::default()
         };
         let store = self.own_for(Arc::clone(&host));

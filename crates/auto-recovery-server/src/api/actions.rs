@@ -43,9 +43,10 @@ pub(crate) async fn hold_session(
         user: Some(caller.name.clone()),
         host: app.host_name.clone(),
     };
-    app.of_store(move |store| {
+    app.of_store_and_feed(move |app, store| {
         find_session(store, &id)?;
         store.record(Some(&id), JournalEvent::SessionHeld(held))?;
+        app.seals.told_of(&id);
         find_session(store, &id)
     })
     .await
@@ -64,12 +65,13 @@ pub(crate) async fn release_session(
         user: Some(caller.name.clone()),
         host: app.host_name.clone(),
     };
-    app.of_store(move |store| {
+    app.of_store_and_feed(move |app, store| {
         let found = find_session(store, &id)?;
         if found.held.is_none() {
             return Ok(found);
         }
         store.record(Some(&id), JournalEvent::SessionReleased(released))?;
+        app.seals.told_of(&id);
         find_session(store, &id)
     })
     .await
@@ -95,7 +97,7 @@ pub(crate) async fn clear_session(
         ));
     }
     let (leftovers, by) = (Arc::clone(&app.leftovers), caller.name.clone());
-    app.of_store(move |store| {
+    app.of_store_and_feed(move |app, store| {
         let found = find_session(store, &id)?;
         if let Some(held) = found.held {
             return Err(held.refusal(&id));
@@ -106,7 +108,10 @@ pub(crate) async fn clear_session(
             store.remove(&id, &Removal::ClearedBy(by.clone()))
         })?;
         match removed {
-            Removed::Gone { entries } => Ok(entries),
+            Removed::Gone { entries } => {
+                app.seals.told_of(&id);
+                Ok(entries)
+            }
             Removed::Held(held) => Err(held.refusal(&id)),
             Removed::Unknown | Removed::Changed => {
                 let text = format!("there is no session {id:?}");

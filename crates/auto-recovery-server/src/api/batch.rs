@@ -5,7 +5,7 @@
 //! id and occurrence are the same, a record if its text is. What only an admin may do, and what
 //! only the store itself records, is refused here.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ use super::body_lines::record_lines;
 use super::ingest::Stored;
 use crate::app::App;
 use crate::http::Problem;
+use crate::seals::News;
 
 /// Entries that are appended together.
 const ENTRIES_MAX: usize = 1000;
@@ -57,7 +58,8 @@ pub(crate) async fn batch(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let recorded = record_lines(&app, (&headers, body), |store, lines| {
+    let seals = Arc::clone(&app.seals);
+    let recorded = record_lines(&app, (&headers, body), move |store, lines| {
         let items = lines.iter().map(|(number, line)| {
             parse(line).map_err(|why| {
                 let text = format!("line {number}: {why}");
@@ -65,12 +67,20 @@ pub(crate) async fn batch(
             })
         });
         match items.collect::<Result<Vec<_>, _>>() {
-            Ok(items) => Ok(Ok(record(store, items)?)),
+            Ok(items) => {
+                let news = news_of(&items);
+                let recorded = record(store, items);
+                // If something failed, a part may be on record all the same.
+                let seal = seals.told(news);
+                Ok(Ok((recorded?, seal)))
+            }
             Err(problem) => Ok(Err(problem)),
         }
     });
+    let (answers, seal) = recorded.await?;
+    app.seals.until(seal).await;
     let mut lines = String::new();
-    for one in recorded.await? {
+    for one in answers {
         let _never_fails = writeln!(lines, "{one}");
     }
     let kind = HeaderValue::from_static("application/x-ndjson");
@@ -124,6 +134,35 @@ fn check_event(event: &JournalEvent, name: &str) -> Result<(), String> {
         _ => Err(format!(
             "the event {name:?} is not recorded by those who record attempts"
         )),
+    }
+}
+
+/// What `items` are to those who seal.
+fn news_of(items: &[Item]) -> News {
+    let mut news = News::default();
+    for item in items {
+        let (session, sessions) = match item {
+            Item::Entry(new, _) => (Some(&new.entry.session_id), &mut news.others),
+            Item::Record(line) => {
+                let record = line.record();
+                let sessions = match record.event {
+                    JournalEvent::AttemptStarted(_) => &mut news.started,
+                    JournalEvent::SessionFinished(_) => &mut news.ended,
+                    _ => &mut news.others,
+                };
+                (record.session_id.as_ref(), sessions)
+            }
+        };
+        add(sessions, session);
+    }
+    news
+}
+
+fn add(sessions: &mut BTreeSet<String>, session: Option<&String>) {
+    if let Some(session) = session
+        && !sessions.contains(session)
+    {
+        sessions.insert(session.clone());
     }
 }
 

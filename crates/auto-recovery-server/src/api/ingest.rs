@@ -22,6 +22,7 @@ use serde_json::{Map, Value, json};
 use super::body_lines::{Numbered, record_lines};
 use crate::app::App;
 use crate::http::{Caller, Problem, Query};
+use crate::seals::News;
 
 /// The longest line, as that of the command.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
@@ -47,9 +48,13 @@ pub(crate) async fn ingest(
     };
     query.end()?;
     let new_session = new_id("session");
+    let seals = Arc::clone(&app.seals);
     let recorded = record_lines(&app, (&headers, body), move |store, lines| {
         let told = Told::of(lines, &new_session);
-        Ok(Ok(record(store, told, &started)?))
+        let news = told.news();
+        let recorded = record(store, told, &started);
+        seals.told(news);
+        Ok(Ok(recorded?))
     });
     let (answers, is_whole) = recorded.await?;
     let status = if is_whole {
@@ -83,6 +88,15 @@ impl Told {
             }
         }
         told
+    }
+
+    /// What it is to those who seal.
+    fn news(&self) -> News {
+        let lines = self.lines.iter().filter_map(|(_, line)| line.as_ref().ok());
+        News {
+            others: lines.map(|new| new.entry.session_id.clone()).collect(),
+            ..News::default()
+        }
     }
 }
 

@@ -147,11 +147,14 @@ impl Stream {
         self.line().map(|line| serde_json::from_str(&line).unwrap())
     }
 
-    /// The next event that is a row.
+    /// The next event that is a row, and none of those that a server itself makes when it seals:
+    /// at which moment it does depends on how busy the machine is.
     pub(crate) fn row(&mut self) -> Option<serde_json::Value> {
         loop {
             let event = self.json()?;
-            if event.get("id").is_some() {
+            let record = event["record"]["event"].as_str().unwrap_or_default();
+            let is_of_seal = matches!(record, "trail_sealed" | "chain_started");
+            if event.get("id").is_some() && !is_of_seal {
                 return Some(event);
             }
         }

@@ -27,6 +27,7 @@ mod past;
 mod postgres_server;
 mod problems;
 mod prometheus;
+mod sealed;
 mod silences;
 mod speed;
 mod tls;

@@ -165,7 +165,7 @@ fn every_expression_of_the_dashboard_has_series_and_rules_are_taken() {
     }
     let rules = prometheus.ask("/api/v1/rules");
     let rules = rules["data"]["groups"][0]["rules"].as_array().unwrap();
-    assert_eq!(rules.len(), 7);
+    assert_eq!(rules.len(), 8);
     for rule in rules {
         assert!(rule["lastError"].is_null(), "{rule}");
     }

@@ -40,7 +40,8 @@ pub(super) fn told(differs: rusqlite::Result<Option<String>>) -> rusqlite::Resul
 /// The same, in a database that is open.
 pub(super) fn session(database: &Connection, session_id: &str) -> rusqlite::Result<Option<String>> {
     let Some(mut kept) = SessionRow::find(database, session_id)? else {
-        return Ok(None);
+        let is_told_of = said(database, session_id)? != JournalSummary::default();
+        return Ok(is_told_of.then(|| "the journal speaks of it, and there is none".to_owned()));
     };
     let counted = match Counted::of(database, &kept)? {
         Ok(counted) => counted,

@@ -1,14 +1,14 @@
 //! What is kept of all sessions together, counted again from entries and the journal: the sums of
 //! all, which sessions there are, and the columns beside records and seals.
 
-use auto_recovery::audit::{JournalLine, JournalSummary};
+use auto_recovery::audit::JournalLine;
 use auto_recovery::error::Result;
 use rusqlite::Connection;
 
 use super::connection::Database;
 use super::failure::At;
 use super::journal;
-use super::recount::{said, session, told};
+use super::recount::{session, told};
 use crate::text::{from_column, to_column};
 
 /// In what differs what is kept of all sessions, in words.
@@ -120,9 +120,8 @@ fn sessions(database: &Connection) -> rusqlite::Result<Option<String>> {
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let session_id = from_column(row.get(0)?);
-        if said(database, &session_id)? != JournalSummary::default() {
-            let differs = format!("the journal speaks of session {session_id}, and there is none");
-            return Ok(Some(differs));
+        if let Some(differs) = session(database, &session_id)? {
+            return Ok(Some(format!("session {session_id}: {differs}")));
         }
     }
     Ok(None)

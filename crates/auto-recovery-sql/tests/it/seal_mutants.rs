@@ -28,7 +28,17 @@ pub(crate) fn seal(store: &Arc<dyn AuditStore>, state: &Path) -> Seal {
 
 /// What `store` is found to have, each kind once.
 pub(crate) fn found(store: &dyn AuditStore, state: &Path) -> Vec<FindingKind> {
+    found_of(store, state, &[])
+}
+
+/// The kinds of findings in `sessions`; in all if there are none.
+pub(crate) fn found_of(
+    store: &dyn AuditStore,
+    state: &Path,
+    sessions: &[&str],
+) -> Vec<FindingKind> {
     let request = VerifyRequest {
+        sessions: sessions.iter().map(|one| (*one).to_owned()).collect(),
         keys: Some(Keys::in_state(state)),
         ..VerifyRequest::default()
     };

@@ -14,7 +14,7 @@ use auto_recovery::statistics::{AggregateQuery, Dimension};
 use auto_recovery::testing::store_contract::entry;
 use rusqlite::Connection;
 
-use crate::seal_mutants::{found, live, seal};
+use crate::seal_mutants::{found, found_of, live, seal};
 use crate::sqlite_support::{database, number, store};
 
 /// What a column of numbers is changed to, in SQL; `old` is what it was.
@@ -281,19 +281,31 @@ fn a_session_that_nobody_recorded_is_found() {
         "INSERT INTO session (session_id, entries) VALUES ('zz', 5)",
     ] {
         assert_eq!(other.execute(sql, []).unwrap(), 1);
-        assert_eq!(
-            found(&*store, &state),
-            [FindingKind::DerivedDiffers],
-            "{sql}"
-        );
+        for sessions in [&[][..], &["zz"]] {
+            let found = found_of(&*store, &state, sessions);
+            assert_eq!(found, [FindingKind::DerivedDiffers], "{sessions:?}: {sql}");
+        }
         other
             .execute("DELETE FROM session WHERE session_id = 'zz'", [])
             .unwrap();
+        assert_eq!(found_of(&*store, &state, &["zz"]), []);
     }
     // Without anything in it, it is no session.
     other
         .execute("INSERT INTO session (session_id) VALUES ('zz')", [])
         .unwrap();
-    assert_eq!(found(&*store, &state), []);
+    for sessions in [&[][..], &["zz"]] {
+        assert_eq!(found_of(&*store, &state, sessions), []);
+    }
     assert!(!store.is_known("zz").unwrap());
+    // The other way round: a session that only the journal knows.
+    let gone = "nothing tried";
+    assert_eq!(found_of(&*store, &state, &[gone]), []);
+    other
+        .execute("DELETE FROM session WHERE session_id = ?", [gone])
+        .unwrap();
+    for sessions in [&[][..], &[gone]] {
+        let found = found_of(&*store, &state, sessions);
+        assert_eq!(found, [FindingKind::DerivedDiffers], "{sessions:?}");
+    }
 }

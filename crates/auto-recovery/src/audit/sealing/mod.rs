@@ -31,6 +31,7 @@ mod sealer;
 mod store;
 mod submission;
 mod told;
+mod unsealed;
 mod verify;
 mod when;
 
@@ -45,5 +46,6 @@ pub use self::sealer::{NewChain, Sealed, Sealer, WhatToSeal};
 pub use self::store::{LeafLog, Log, SealStore, SealsWanted};
 pub use self::submission::add_checkpoint;
 pub use self::told::{kept_seals, newest_seal};
+pub use self::unsealed::{Unsealed, unsealed};
 pub use self::verify::{Verification, verify};
 pub use self::when::SealWhen;

@@ -6,7 +6,7 @@ use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditStore;
-use crate::audit::sealing::{SealStore, SealsWanted};
+use crate::audit::sealing::{Log, SealStore, SealsWanted};
 use crate::error::{Error, ErrorKind, Hint, Result};
 use crate::integrity::{Hash, Seal, SealRefused, decode_hash};
 
@@ -206,6 +206,41 @@ const EVENTS: [&str; 5] = [
     "chain_started",
 ];
 
+/// The size of the newest head of each trail in `store` since it was last removed, and how many
+/// records the journal has. A hundred bytes a session are held, and no other head.
+pub(super) fn newest_sizes(store: &dyn SealStore) -> Result<(HashMap<String, u64>, u64)> {
+    let (mut sizes, mut records) = (HashMap::new(), 0);
+    let Some(journal) = store.open_log(Log::Journal)? else {
+        return Ok((sizes, records));
+    };
+    journal.read_all(&mut |leaf| {
+        records += 1;
+        if !is_told_of(leaf) {
+            return Ok(());
+        }
+        let Ok(view) = serde_json::from_slice::<RecordView>(leaf) else {
+            return Ok(());
+        };
+        match (view.event.as_str(), view.session_id, view.size) {
+            ("trail_sealed", Some(session_id), Some(size)) => {
+                sizes.insert(session_id, size);
+            }
+            ("session_cleared" | "session_pruned", Some(session_id), _) => {
+                sizes.remove(&session_id);
+            }
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok((sizes, records))
+}
+
+/// Whether `raw` may be one of the records that matter here.
+fn is_told_of(raw: &[u8]) -> bool {
+    let mut events = EVENTS.iter();
+    events.any(|event| memmem::find(raw, event.as_bytes()).is_some())
+}
+
 impl Told {
     /// Number of heads of the trail of `session`.
     pub(super) fn heads_of(&self, session: &str) -> usize {
@@ -214,10 +249,7 @@ impl Told {
 
     /// Adds what the record `raw`, which has this number, says.
     pub(super) fn take(&mut self, raw: &[u8], number: u64) {
-        if !EVENTS
-            .iter()
-            .any(|event| memmem::find(raw, event.as_bytes()).is_some())
-        {
+        if !is_told_of(raw) {
             return;
         }
         let Ok(view) = serde_json::from_slice::<RecordView>(raw) else {

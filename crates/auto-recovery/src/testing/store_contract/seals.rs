@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::{Place, entry};
 use crate::audit::sealing::{
-    Keys, RecordSeals, Requirements, SealWhen, Sealed, Sealer, Verification, VerifyRequest,
-    WhatToSeal, receipt, verify,
+    Keys, RecordSeals, Requirements, SealWhen, Sealed, Sealer, Unsealed, Verification,
+    VerifyRequest, WhatToSeal, receipt, unsealed, verify,
 };
 use crate::audit::{AuditStore, JournalEvent, Pruning, Removal, SessionStarted, StoredEntry};
 use crate::host::SystemHost;
@@ -72,6 +72,18 @@ pub(super) fn begin(store: &dyn AuditStore, session: &str, numbers: std::ops::Ra
     store.append(entries.collect()).unwrap();
 }
 
+/// Asserts what of `store` is under no seal.
+fn assert_unsealed(store: &dyn AuditStore, sessions: &[&str], has_records: bool) {
+    let expected = Unsealed {
+        sessions: sessions
+            .iter()
+            .map(|session| (*session).to_owned())
+            .collect(),
+        has_records,
+    };
+    assert_eq!(unsealed(store).unwrap(), expected);
+}
+
 pub(super) fn proved(place: &dyn Place) {
     if place.open().seals().unwrap().is_none() {
         return;
@@ -97,14 +109,17 @@ pub(super) fn proved(place: &dyn Place) {
         (Verdict::Proved, 3, 1),
         "{found:?}"
     );
+    assert_unsealed(&*store, &["..a ü~", "b"], true);
     let again = sealer(&store, state.path());
     let made = again.seal(WhatToSeal::Sessions(&["b", "nobody"])).unwrap();
+    assert_unsealed(&*store, &["..a ü~"], false);
     assert_eq!(
         made.seal().map(|seal| (seal.number, seal.size)),
         Some((1, 5))
     );
     assert_eq!(verified(&*store, state.path()).entries_since, 1);
     let last = seal(place, state.path());
+    assert_unsealed(&*store, &[], false);
     let strict = VerifyRequest {
         keys: Some(Keys::in_state(state.path())),
         pins: vec![last.chain.clone()],

@@ -60,7 +60,9 @@ pub(super) fn read_trails(
             .cloned()
             .unwrap_or_default();
         let mut trail = read_again(store, session, told, &now)?;
-        if trail.is_there
+        // A session that is named is looked for where it has no trail, too: whoever asks about all
+        // is told by the sums of all.
+        if (trail.is_there || !request.sessions.is_empty())
             && trail.finding.is_none()
             && let Some(detail) = store.recount(session)?
         {
