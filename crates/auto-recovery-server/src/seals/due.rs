@@ -28,6 +28,9 @@ pub(super) const REMEMBERED_MAX: usize = 20_000;
 /// time.
 const TIMES_AS_LONG: u32 = 9;
 
+/// The same while it is the past that is sealed, which a look found: a hundredth of the time.
+const TIMES_AS_LONG_FOR_PAST: u32 = 99;
+
 /// Time until a seal is tried again that could not be made, and where somebody else was sealing.
 pub(super) const AGAIN: Duration = Duration::from_secs(60);
 pub(super) const BUSY: Duration = Duration::from_millis(50);
@@ -272,7 +275,11 @@ impl Due {
     pub(super) fn made(&mut self, began: Duration, now: Duration) {
         let took = now.saturating_sub(began);
         self.urgent_from = now + took;
-        self.others_from = now + took * TIMES_AS_LONG;
+        let times = match self.are_found {
+            true => TIMES_AS_LONG_FOR_PAST,
+            false => TIMES_AS_LONG,
+        };
+        self.others_from = now + took * times;
     }
 
     /// Somebody else was sealing when it was the turn of `batch`.
@@ -362,6 +369,24 @@ mod tests {
             now += took * TIMES_AS_LONG;
         }
         assert_eq!((due.next(), due.take(now)), (None, None));
+    }
+
+    #[test]
+    fn the_past_takes_a_hundredth_of_the_time_and_new_ends_do_not_wait_for_it() {
+        let mut due = looked();
+        due.add_found(names(2 * SESSIONS_MAX).into_iter().collect(), false);
+        let (mut now, took) = (QUIET * 2, Duration::from_millis(100));
+        assert_eq!(batch(due.take(now)).sessions.len(), SESSIONS_MAX);
+        due.made(now, now + took);
+        now += took * TIMES_AS_LONG_FOR_PAST;
+        assert_eq!(due.take(now), None);
+        let news = News {
+            ended: names(1),
+            ..News::default()
+        };
+        due.add(news, now);
+        assert!(batch(due.take(now)).is_urgent);
+        assert_eq!(batch(due.take(now + took)).sessions.len(), SESSIONS_MAX);
     }
 
     #[test]
