@@ -11,7 +11,7 @@ use super::rule::{Rule, Sign};
 use super::rules::Prepared;
 use super::test_file::{named_in, test_file};
 use super::trace;
-use super::whose::is_packages;
+use super::whose::{is_go_root, is_packages};
 use crate::failure::Category;
 
 /// Lines above the telling one that are searched for a rule's `under`: a compiler quotes few.
@@ -145,11 +145,12 @@ impl Found {
         if let Some(language) = prepared.rule.trace {
             let read = trace::read(language, hit.text, hit.place.start);
             self.stack_trace = read.text;
-            // If all frames are in packages, a person names the innermost. A transient failure has
-            // no place.
+            // If all frames are in packages, a person names the innermost, but none in the language
+            // itself. A transient failure has no place.
             let innermost = (prepared.rule.category != Category::Transient)
                 .then_some(read.innermost)
-                .flatten();
+                .flatten()
+                .filter(|(file, _)| !is_go_root(file));
             if let Some((file, line)) = read.own.or(innermost).filter(|_| self.file.is_none()) {
                 self.file = Some(file);
                 self.line_number = line.or(self.line_number);

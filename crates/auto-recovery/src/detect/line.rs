@@ -88,6 +88,8 @@ fn without_one_of_each(line: &[u8]) -> &[u8] {
     let line = without_quotes(line);
     let line = without_timestamp(line);
     let line = without_carrier(line);
+    let line = without_logger(line);
+    let line = without_project(line);
     let line = without_node(line);
     let line = without_build_step(line);
     let line = without_service(line);
@@ -152,8 +154,8 @@ fn without_carrier(line: &[u8]) -> &[u8] {
 
 /// See [`without_carrier`].
 const CARRIER_PATTERN: &str = concat!(
-    // `[2024-01-31T12:00:00.123Z] text`, `12:00:00 text`, `[12:00:00] text`
-    r"^(?:\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z?\] |\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?:? +(?:[AP]M: )?",
+    // `12:00:00.123 | text`, `[2024-01-31T12:00:00.123Z] text`, `12:00:00 text`, `[12:00:00] text`
+    r"^(?:\d\d:\d\d:\d\d\.\d{3} \|(?: |$)|\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z?\] |\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?:? +(?:[AP]M: )?",
     // `2024-01-31 12:00:00,123 text`, `2024/01/31 12:00:00 text`, with the program: `tool[12:34] `
     r"|\[?\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:[+-]\d{4}|UTC|Z))?\]? +(?:[\w-]+\[\d+:\w+\] )?",
     // `Jan 31 12:00:00 host unit[123]: text`
@@ -169,6 +171,8 @@ const CARRIER_PATTERN: &str = concat!(
     r"|\[\d\d:\d\d:\d\d\][A-Z]?:\s+(?:\[Step \d+/\d+\] )?|\[[\w-]+:\d+\] ",
     // `[0] text`, `01E text`, `[        ] text`, `[  +12 ms] text`, `0.512 text`
     r"|\[\d+\] |\d\d[OE] |\[ +(?:\+? *\d+ ms)?\] |\[\+\d+ ms\] |\d{1,4}\.\d{3} ",
+    // `[  530s] text`, as builders of distributions count seconds; `[ant:checkstyle] text`
+    r"|\[ *\d+s\] |\[ant:\w+\] ",
     // `web:build: text`, `packages/web build: text`, `@scope/web: text`, `[@scope/web]: text`
     r"|(?:[@a-z][\w./-]*:|[\w@.-]+/[\w@./-]+ )(?:build|test|tests|lint|check|typecheck|type-check|check-types|types|compile|dev|start|format|fmt|e2e|bundle|codegen|generate|prepare|prebuild|postbuild|release|deploy|docs|storybook|ci)(?::[\w-]+)?: ",
     r"|@[\w-]+/[\w.-]+: |\[@?[\w.-]+(?:/[\w.-]+)?\]: ",
@@ -186,6 +190,38 @@ const CARRIER_PATTERN: &str = concat!(
     // `➤ YN0000: │ text`, `==> machine: text`
     r"|➤ YN0000: (?:\[[^\]]+\]: )?(?:│ )?|==> [\w.-]+: )",
 );
+
+/// `name 2024-01-31T12:00:00.123Z ERROR part`: the level and what follows stay. Without a level, a
+/// name before a time is a part of the text.
+fn without_logger(line: &[u8]) -> &[u8] {
+    static LOGGER: OnceLock<Regex> = OnceLock::new();
+    let logger = LOGGER
+        .get_or_init(|| compile(LOGGER_PATTERN).expect("the tests of this file try the pattern"));
+    let level = logger.captures(line).and_then(|found| found.get(1));
+    level.map_or(line, |level| &line[level.start()..])
+}
+
+/// See [`without_logger`].
+const LOGGER_PATTERN: &str = concat!(
+    r"^ ?[A-Za-z][\w./-]*(?: [\w./-]+)? \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z[ \t]+",
+    r"(TRACE|DEBUG|INFO|WARN|ERROR|FATAL|PANIC)\b",
+);
+
+/// `[project] [error] text`, as builds of several projects mark lines. The level stays.
+fn without_project(line: &[u8]) -> &[u8] {
+    let Some(rest) = line.strip_prefix(b"[") else {
+        return line;
+    };
+    let name = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        .count();
+    let levels: [&[u8]; 4] = [b"[error] ", b"[warn] ", b"[info] ", b"[success] "];
+    match rest[name..].strip_prefix(b"] ") {
+        Some(text) if name > 0 && levels.iter().any(|level| text.starts_with(level)) => text,
+        _ => line,
+    }
+}
 
 /// `12>text` and `12:7>text`, as parallel builds number their nodes. What quotes and redirects, as
 /// in `2>&1` and `12 > text`, is left.
@@ -356,5 +392,36 @@ mod tests {
         check("[info] [error] Test A failed", "Test A failed");
         check("[info] a", "[info] a");
         check("stderr: [        ] > x", "> x");
+    }
+
+    #[test]
+    fn prefixes_that_name_a_project_or_a_logger_are_left_out() {
+        check(
+            "[shop-core] [error] /w/A.scala:7: x",
+            "[error] /w/A.scala:7: x",
+        );
+        check("[shop-core] [info] done", "[info] done");
+        check("[shop-core] error: x", "[shop-core] error: x");
+        check("[error] [core] x", "[error] [core] x");
+        check("[  530s] error: x", "error: x");
+        check("[12s] error: x", "error: x");
+        check("[ 12 s] error: x", "[ 12 s] error: x");
+        check(
+            "[ant:checkstyle] [ERROR] /w/A.java:7: x",
+            "[ERROR] /w/A.java:7: x",
+        );
+        check("[ant] x", "[ant] x");
+        check("12:05:15.719 | error: x", "error: x");
+        check("12:05:15.719 |", "");
+        check("12:05:15 | let x = 1;", "| let x = 1;");
+        check(
+            "stack 2024-01-31T12:00:00.123Z ERROR\tserver\tx",
+            "ERROR\tserver\tx",
+        );
+        check(" shop api 2024-01-31T12:00:00Z WARN  x", "WARN  x");
+        check(
+            "started 2024-01-31T12:00:00Z and failed",
+            "started 2024-01-31T12:00:00Z and failed",
+        );
     }
 }

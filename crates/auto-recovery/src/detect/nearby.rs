@@ -42,6 +42,11 @@ const BUILT: &[&str] = &[
     ".so", ".o", ".exe", ".dll", ".class", ".jar", ".log", ".pyc",
 ];
 
+/// Endings of calls, where what they are given looks like a line: `sys.exit(1)`.
+const CALLS: &[&str] = &[
+    ".exit", "._exit", ".abort", ".sleep", ".wait", ".get", ".seed",
+];
+
 /// Marks of lines in which a program that only serves names its own code: runners of recipes, and
 /// the ends of a copy.
 const SERVANTS: &[&[u8]] = &[
@@ -183,8 +188,10 @@ pub(super) fn place_in(line: &[u8]) -> Option<(String, u64)> {
         let number = std::str::from_utf8(number).ok()?.parse().ok()?;
         let lower = file.to_ascii_lowercase();
         let is_else = |endings: &[&str]| endings.iter().any(|ending| lower.ends_with(ending));
-        let is_own = !is_packages(&file) && !is_else(DOMAINS) && !is_else(BUILT);
-        is_own.then_some((file, number))
+        let is_file = [DOMAINS, BUILT, CALLS]
+            .into_iter()
+            .all(|endings| !is_else(endings));
+        (is_file && !is_packages(&file)).then_some((file, number))
     })
 }
 
@@ -303,6 +310,8 @@ mod tests {
         check("telling https://example.com:443/a", Reach::Line, None);
         check("telling 10.0.0.1:80 at 12:00:01", Reach::Line, None);
         check("telling\na.c:3:4: warning: x\n", Reach::Around, None);
+        check("telling\n>   sys.exit(1)\n", Reach::Around, None);
+        check("telling\na.pas(1)\n", Reach::Around, Some(("a.pas", 1)));
         check(
             "telling (code 9) at main.c(7) [sender=3.2]",
             Reach::Line,

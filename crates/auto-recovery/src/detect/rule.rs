@@ -12,7 +12,7 @@ use super::text::Text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::failure::Category;
 
-/// A rule, as written in a file of rules or under `[[rule]]` in `recover.toml`.
+/// A rule, as written in a file of rules, or made of a `[rule.NAME]` of `recover.toml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
