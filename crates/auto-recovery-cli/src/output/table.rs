@@ -268,7 +268,8 @@ mod tests {
             table.row(["2026-01-05", "12", "2.0 s"]);
             table.render()
         };
-        assert!(shown(24).ends_with("\nno room for 95 % WITHIN; --json has all\n"));
+        let note = "\nno room for 95 % WITHIN;\n  --json has all\n";
+        assert!(shown(24).ends_with(note), "{}", shown(24));
         assert!(!shown(80).contains("no room"));
     }
 
