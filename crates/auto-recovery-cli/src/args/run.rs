@@ -116,13 +116,23 @@ pub(crate) struct StrategyArgs {
     /// `[fixer.NAME]` in your configuration changes how, or adds one; `recover plan` shows what is
     /// run.
     /// The failing output goes to the service that the agent talks to, its secrets masked.
-    #[arg(long, value_name = "CMD", value_hint = ValueHint::ExecutablePath, value_parser = check::command_text)]
+    #[arg(
+        long,
+        value_name = "CMD",
+        value_hint = ValueHint::ExecutablePath,
+        value_parser = check::command_text
+    )]
     pub(crate) fix: Vec<String>,
 
     /// A command that may stand in for the failing one; several are tried in their order
     ///
     /// Its own exit code 0 is the success, and the record says that it stood in.
-    #[arg(long, value_name = "CMD", value_hint = ValueHint::ExecutablePath, value_parser = check::command_text)]
+    #[arg(
+        long,
+        value_name = "CMD",
+        value_hint = ValueHint::ExecutablePath,
+        value_parser = check::command_text
+    )]
     pub(crate) alternative: Vec<String>,
 
     /// Run the command again up to N times, whatever the failure; 0 for never
@@ -171,7 +181,12 @@ pub(crate) struct StrategyArgs {
     ///
     /// Also when the deadline passed, in the first run of the command too; then it has the time of
     /// `--grace`. Not when you stopped it.
-    #[arg(long, value_name = "CMD", value_hint = ValueHint::ExecutablePath, value_parser = check::command_text)]
+    #[arg(
+        long,
+        value_name = "CMD",
+        value_hint = ValueHint::ExecutablePath,
+        value_parser = check::command_text
+    )]
     pub(crate) on_escalate: Option<String>,
 
     /// Run the command once, print what would be tried, touch nothing
@@ -225,7 +240,12 @@ pub(crate) struct TreeArgs {
     /// Show the diff of a fix that helped to CMD; unless it exits with 0, undo the fix
     ///
     /// The diff has all that would stay, also what the fix was built upon.
-    #[arg(long, value_name = "CMD", value_hint = ValueHint::ExecutablePath, value_parser = check::command_text)]
+    #[arg(
+        long,
+        value_name = "CMD",
+        value_hint = ValueHint::ExecutablePath,
+        value_parser = check::command_text
+    )]
     pub(crate) approve: Option<String>,
 
     /// Undo a cure, see the command fail, apply it again and see it pass, before it counts

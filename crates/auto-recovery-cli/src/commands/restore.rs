@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use auto_recovery::audit::LeftBehind;
 use auto_recovery::audit::session_id::short;
+use auto_recovery::audit::{LeftBehind, SessionSummary};
 use auto_recovery::checkpoint::{ChangeKind, Preview, Previewed, Uncovered};
 use auto_recovery::run::{Place, RestoreRequest, SessionTree, TreePreview, TreeRestored};
 use auto_recovery::{Error, ErrorKind, Result};
@@ -99,9 +99,9 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         }
         return restore_checkpoint(context, &place, &named.checkpoint, preview);
     }
-    let is_named = session.is_some();
-    let session_id = match session {
-        Some(typed) => named(context, &place, typed)?,
+    let (session_id, before) = match session {
+        // Whoever names one means it.
+        Some(typed) => (named(context, &place, typed)?, Vec::new()),
         None => newest_here(context, &place)?,
     };
     let request = RestoreRequest {
@@ -120,10 +120,7 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
         _ => error,
     };
     if session::tried_nothing(&*place.store, &session_id)? {
-        let before = match is_named {
-            true => None,
-            false => changed_before(context, &place, &session_id)?,
-        };
+        let before = changed(&place, before)?;
         return nothing_tried(context, &session_id, before.as_deref());
     }
     if preview {
@@ -144,25 +141,17 @@ pub(crate) fn restore(context: &Context, args: RestoreArgs) -> Result<Exit> {
     Ok(left_some_out(left))
 }
 
-/// The newest session of this workspace before `session` whose cure changed files: it may be the
-/// one that is meant. Looks at some.
-fn changed_before(context: &Context, place: &Place, session: &str) -> Result<Option<String>> {
-    let root = context.settings.workspace.display().to_string();
-    let sessions = place.store.sessions()?.into_iter();
-    let before = sessions
-        .skip_while(|one| one.session_id != session)
-        .skip(1)
-        .filter(|one| one.workspace.as_ref() == Some(&root))
-        .take(BEFORE_MAX);
-    for one in before {
+/// The first of `sessions` whose cure changed files: it may be the one that is meant.
+fn changed(place: &Place, sessions: Vec<String>) -> Result<Option<String>> {
+    for session in sessions {
         let mut has_changed = false;
-        place.store.read_trail(&one.session_id, &mut |stored| {
+        place.store.read_trail(&session, &mut |stored| {
             let entry = stored.entry();
             has_changed |= entry.success && !entry.files_modified.is_empty();
             Ok(())
         })?;
         if has_changed {
-            return Ok(Some(one.session_id));
+            return Ok(Some(session));
         }
     }
     Ok(None)
@@ -227,22 +216,27 @@ fn restore_checkpoint(
     Ok(left_some_out(left))
 }
 
-/// The newest session of this workspace: another project's tree is restored only by its name. One
-/// that went on elsewhere is of each workspace that it worked in.
-fn newest_here(context: &Context, place: &Place) -> Result<String> {
+/// The newest session of this workspace, and some before it: another project's tree is restored
+/// only by its name. One that went on elsewhere is of each workspace that it worked in.
+fn newest_here(context: &Context, place: &Place) -> Result<(String, Vec<String>)> {
     let root = &context.settings.workspace;
     let sessions = place.store.sessions()?;
     let newest = session::newest_of(&sessions, root);
     let newest = newest.map(|newest| newest.session_id.clone());
-    let mut ids = sessions.into_iter().map(|session| session.session_id);
+    let workspace = root.display().to_string();
+    let mut sessions = sessions.into_iter();
     // What stands before it in the order is newer.
-    let newer = ids.find(|id| newest.as_ref() == Some(id) || place.worked_in(id, root));
+    let newer = sessions.find(|one| {
+        newest.as_ref() == Some(&one.session_id) || place.worked_in(&one.session_id, root)
+    });
     match newer {
-        Some(id) => {
+        Some(SessionSummary { session_id: id, .. }) => {
             context
                 .printer
                 .note(format_args!("newest session here: {}", short(&id)));
-            Ok(id)
+            let before = sessions.filter(|one| one.workspace.as_ref() == Some(&workspace));
+            let before = before.take(BEFORE_MAX).map(|one| one.session_id);
+            Ok((id, before.collect()))
         }
         None => Err(Error::new(
             ErrorKind::NotFound,
