@@ -27,10 +27,6 @@ const FILTERS: [(&str, &str); 4] = [
     ("until", "Until"),
 ];
 
-/// How much longer than it took to make the sums of a choice of the page is the rest after it, when
-/// the server begins.
-const FIRST_REST_TIMES: u32 = 4;
-
 /// The sums that the address asks for, by strategy if it does not say.
 pub(crate) async fn stats(
     State(app): State<Arc<App>>,
@@ -111,15 +107,6 @@ pub(crate) fn make_anew(app: &App) {
     let host = &app.host;
     drop(again(""));
     drop(make_board(app));
-    for by in Dimension::ALL {
-        let begin = host.monotonic();
-        if app.following.is_over() || app.sums.find("", begin).is_none() {
-            break;
-        }
-        drop(again(&asked(&[("by".to_owned(), by.as_str().to_owned())])));
-        let took = host.monotonic().saturating_sub(begin);
-        app.following.rest(took * FIRST_REST_TIMES);
-    }
     while !app.following.is_over() {
         let begin = host.monotonic();
         let due = app
