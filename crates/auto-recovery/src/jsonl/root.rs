@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::dir::Dir;
 use super::read::journal_index::{EventsBySession, JournalIndex, Told};
+use super::read::keyed::Placed;
 use super::read::session_events::SessionEvents;
 use crate::error::Result;
 
@@ -35,8 +36,8 @@ impl Root {
         self.index.told_of(&self.dir, session_id)
     }
 
-    /// The bytes of each record of the journal about `session_id`, for readers.
-    pub(super) fn records_of(&self, session_id: &str) -> Result<Told<Vec<Vec<u8>>>> {
+    /// Each record of the journal about `session_id`, for readers.
+    pub(super) fn records_of(&self, session_id: &str) -> Result<Told<Vec<Placed>>> {
         self.index.records_of(&self.dir, session_id)
     }
 

@@ -191,6 +191,21 @@ fn damage_told(dir: &Path, id: &str) -> [Vec<Damage>; 2] {
 }
 
 #[test]
+fn a_record_of_a_session_that_says_nothing_is_told_to_who_reads_that_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let line =
+        r#"{"v":1,"at":"x","session_id":"s","event":"attempt_finished","attempt_number":"no"}"#;
+    let journal = format!("{}{line}\n", records(0, 3));
+    let last = journal.lines().count() as u64;
+    fs::write(dir.path().join("journal.jsonl"), journal).unwrap();
+    let store = started(dir.path());
+    let read = |session| store.read_journal(session, &mut |_| Ok(())).unwrap();
+    let told = read(Some("s"));
+    assert_eq!((told.len(), told[0].line), (1, last), "{told:?}");
+    assert_eq!(told, read(None));
+}
+
+#[test]
 fn what_cannot_be_read_of_a_long_journal_is_told_by_those_who_do_not_read_it() {
     let dir = tempfile::tempdir().unwrap();
     let journal = dir.path().join("journal.jsonl");

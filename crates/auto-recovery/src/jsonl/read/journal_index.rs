@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
-use super::keyed::{Journal, KeyedJournal};
+use super::keyed::{Journal, KeyedJournal, Placed};
 use super::lines::Position;
 use super::records::{Verdict, at_place, push_damage, walk_to_end};
 use super::session_events::{Header, SessionEvents, check_version, fields};
@@ -100,12 +100,12 @@ impl JournalIndex {
         })
     }
 
-    /// The bytes of each record about `session_id`, for readers.
+    /// Each record about `session_id`, for readers.
     pub(in crate::jsonl) fn records_of(
         &self,
         dir: &Dir,
         session_id: &str,
-    ) -> Result<Told<Vec<Vec<u8>>>> {
+    ) -> Result<Told<Vec<Placed>>> {
         told_by(&mut lock(&self.keyed), dir, |keyed, journal| {
             keyed.records(journal, session_id)
         })

@@ -42,6 +42,12 @@ pub(in crate::jsonl) struct Journal<'j> {
     pub now: SystemTime,
 }
 
+/// A record of a session, and where it stands in the journal.
+pub(in crate::jsonl) struct Placed {
+    pub offset: u64,
+    pub bytes: Vec<u8>,
+}
+
 /// The places of each session's records, as far as the journal was read.
 #[derive(Default)]
 pub(in crate::jsonl) struct KeyedJournal {
@@ -83,7 +89,7 @@ impl KeyedJournal {
         })
     }
 
-    /// The bytes of each record of `session_id` in `journal`, in their order.
+    /// Each record of `session_id` in `journal`, in their order.
     ///
     /// # Errors
     /// As those of [`KeyedJournal::of`].
@@ -91,7 +97,7 @@ impl KeyedJournal {
         &mut self,
         journal: &Journal<'_>,
         session_id: &str,
-    ) -> Result<Vec<Vec<u8>>> {
+    ) -> Result<Vec<Placed>> {
         self.look_up(journal, |keyed, anew| {
             keyed.gather(journal, session_id, anew)
         })
@@ -221,9 +227,9 @@ impl KeyedJournal {
         Some(found)
     }
 
-    /// The bytes of the records of `session_id`. `None` if one is not in its place, unless the
+    /// The records of `session_id`. `None` if one is not in its place, unless the
     /// places were looked up `anew`: then it has changed since.
-    fn gather(&self, journal: &Journal<'_>, session_id: &str, anew: bool) -> Option<Vec<Vec<u8>>> {
+    fn gather(&self, journal: &Journal<'_>, session_id: &str, anew: bool) -> Option<Vec<Placed>> {
         let key = key_of(session_id);
         let mut places = self.ended(key)?;
         places.extend(self.unended.iter().filter(|place| place.key == key));
@@ -235,7 +241,10 @@ impl KeyedJournal {
                 Some(header.session_id.is_some_and(|id| id.0 == session_id))
             });
             match (record, names) {
-                (Some(record), Some(true)) => records.push(record),
+                (Some(bytes), Some(true)) => records.push(Placed {
+                    offset: place.offset,
+                    bytes,
+                }),
                 // Another session with this key, or a trail's file.
                 (_, Some(_)) => {}
                 _ => anew.then_some(())?,

@@ -261,12 +261,7 @@ fn each_record(
     take: &mut dyn FnMut(&[u8]) -> Result<Verdict>,
 ) -> Result<Vec<Damage>> {
     if let Some(session_id) = session_id {
-        let told = root.records_of(session_id)?;
-        for record in &told.events {
-            // One that is no record is among the damage.
-            take(record)?;
-        }
-        return Ok(told.all_damage());
+        return each_record_of(root, session_id, take);
     }
     let path = root.dir.journal_path();
     let file = match root.dir.open_read(&path)? {
@@ -289,6 +284,36 @@ fn each_record(
         take(raw)
     };
     Ok(walk_to_end(&file, Position::START, &place, &mut take_known)?.damage)
+}
+
+/// The same of `session_id`. What is none to `take` is told as damage beside what is none to all.
+fn each_record_of(
+    root: &Root,
+    session_id: &str,
+    take: &mut dyn FnMut(&[u8]) -> Result<Verdict>,
+) -> Result<Vec<Damage>> {
+    let told = root.records_of(session_id)?;
+    let path = root.dir.journal_path();
+    let mut damage = Vec::new();
+    for record in &told.events {
+        let Verdict::Bad(reason) = take(&record.bytes)? else {
+            continue;
+        };
+        let Found::File(file, _) = root.dir.open_read(&path)? else {
+            continue;
+        };
+        let before = lines_before(&file, record.offset);
+        damage.push(Damage {
+            place: path.display().to_string(),
+            line: 1 + before.map_err(|error| Error::io("read", &path, error))?,
+            bytes: record.bytes.len() as u64,
+            reason,
+            is_aside: false,
+        });
+    }
+    damage.extend(told.all_damage());
+    damage.sort_by_key(|one| one.line);
+    Ok(damage)
 }
 
 #[derive(Deserialize)]
