@@ -25,6 +25,10 @@ const KILLED_EVERY: u64 = 3;
 /// Steps of a thread, should its starter die and nobody kill it.
 const STEPS_MAX: u32 = 20_000;
 
+/// Numbers of entries that are drawn so that none comes twice: an entry that comes again byte for
+/// byte after its trail was removed is a trail that returned, and that is to be found.
+const NUMBERS: u64 = 1 << 40;
+
 /// Records that tell that writers are at work.
 const RECORDS_MIN: u64 = 20;
 
@@ -54,7 +58,7 @@ fn live(store: &Arc<dyn AuditStore>, state: &Path, mut random: Random) {
             2 => drop(sealer.seal(WhatToSeal::All)),
             3..6 => drop(sealer.seal(WhatToSeal::Sessions(&[&session]))),
             _ => {
-                let new = (0..=random.below(3)).map(|_| entry(&session, random.below(1000)));
+                let new = (0..=random.below(3)).map(|_| entry(&session, random.below(NUMBERS)));
                 drop(store.append(new.collect()));
             }
         }

@@ -34,6 +34,10 @@ const STEPS_MAX: u32 = 100_000;
 /// Records that tell that writers are at work.
 const RECORDS_MIN: u64 = 20;
 
+/// Numbers of entries that are drawn so that none comes twice: an entry that comes again byte for
+/// byte after its trail was removed is a trail that returned, and that is to be found.
+const NUMBERS: u64 = 1 << 40;
+
 /// Sessions that all share.
 const SESSIONS: u64 = 5;
 
@@ -84,7 +88,8 @@ fn live(dir: &std::path::Path, mut random: Random) {
             4 => drop(sealer.seal(WhatToSeal::All)),
             5..8 => drop(sealer.seal(WhatToSeal::Sessions(&[&session]))),
             _ => {
-                let new = (0..=random.below(3)).map(|_| given(entry(&session, random.below(1000))));
+                let new =
+                    (0..=random.below(3)).map(|_| given(entry(&session, random.below(NUMBERS))));
                 drop(store.append(new.collect()));
             }
         }
