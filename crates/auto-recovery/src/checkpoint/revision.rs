@@ -85,7 +85,8 @@ fn resolve(git: &Git, workspace: &Workspace, revision: &str) -> Result<String> {
 
 impl CheckpointSession {
     /// The tree that checking out `revision` over `now` would give, as a checkpoint of this
-    /// session: what git tracks as the revision has it, all else as it is.
+    /// session: what git tracks as the revision has it, all else as it is. A repository inside the
+    /// tree is one of its own, and what a sparse checkout leaves out stays out.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when the workspace has no git or no such revision.
@@ -98,16 +99,26 @@ impl CheckpointSession {
             .expect("a revision was found in it");
         let args = ["ls-tree", "-r", "-l", "-z", "--full-tree", &commit];
         let listing = store.git.reading(git_dir, store.root.path(), &args);
-        let listed = read_listing(&store.git.output(listing, "git ls-tree")?, revision)?;
+        let mut listed = read_listing(&store.git.output(listing, "git ls-tree")?, revision)?;
+        let nested: Vec<RelPath> = self.nested.keys().cloned().collect();
+        let is_nested = |path: &[u8]| {
+            let mut above = ancestors(path);
+            above.any(|dir| nested.iter().any(|nested| **nested == *dir))
+        };
+        listed.retain(|one| !is_nested(&one.path));
         self.check_size(revision, &listed)?;
         let tracked = self.tracked_now();
         let mut importer = Importer::start(&store.git)?;
         let keeps_modes = !user_git::tracks_modes(&store.git, git_dir, store.root.path());
-        let mut files = self.read_files(git_dir, &commit, &listed, now, &mut importer)?;
+        let aside = Aside::check_out(&store, git_dir, &commit)?;
+        let left_out = aside.left_out(&store.git, git_dir)?;
+        listed.retain(|one| !left_out.contains(&*one.path));
+        let mut files = self.read_files(&aside, &listed, now, &mut importer)?;
         if keeps_modes {
             keep_modes(&mut files, now);
         }
-        let is_tracked = |path: &[u8]| tracked.contains(path);
+        let is_tracked =
+            |path: &[u8]| tracked.contains(path) && !is_nested(path) && !left_out.contains(path);
         let manifest = overlay(&now.manifest, files, is_tracked);
         self.commit_as(
             importer,
@@ -135,16 +146,14 @@ impl CheckpointSession {
         Ok(())
     }
 
-    /// Checks the revision out beside our repository, and moves its files into it.
+    /// Moves the files of the revision, which is checked out `aside`, into our repository.
     fn read_files(
         &self,
-        git_dir: &Path,
-        commit: &str,
+        aside: &Aside,
         listed: &[Listed],
         now: &Checkpoint,
         importer: &mut Importer,
     ) -> Result<BTreeMap<RelPath, Node>> {
-        let aside = Aside::check_out(&self.store, git_dir, commit)?;
         let root = Root::open(&aside.tree())?;
         let mut way = Way::new(&root);
         let mut files = BTreeMap::new();
@@ -193,16 +202,34 @@ impl Aside {
         aside.remove();
         let tree = aside.tree();
         make_private_dirs(&tree).map_err(|e| Error::io("create directory", &tree, e))?;
-        let index = aside.dir.join("index");
-        for args in [
-            &["read-tree", commit][..],
-            &["checkout-index", "--all", "--quiet"],
-        ] {
+        // Only a merge into the tree minds a sparse checkout.
+        let steps: &[&[&str]] = match git_dir.join("info/sparse-checkout").exists() {
+            true => &[&["read-tree", "-m", "-u", commit]],
+            false => &[
+                &["read-tree", commit],
+                &["checkout-index", "--all", "--quiet"],
+            ],
+        };
+        for args in steps {
             let mut command = store.git.reading_as_user(git_dir, &tree, args);
-            command.env("GIT_INDEX_FILE", &index);
+            command.env("GIT_INDEX_FILE", aside.index());
             store.git.output(command, "git checkout")?;
         }
         Ok(aside)
+    }
+
+    /// The paths that a sparse checkout leaves out.
+    fn left_out(&self, git: &Git, git_dir: &Path) -> Result<BTreeSet<RelPath>> {
+        let mut command = git.reading(git_dir, &self.tree(), &["ls-files", "-t", "-z"]);
+        command.env("GIT_INDEX_FILE", self.index());
+        let listing = git.output(command, "git ls-files")?;
+        let paths = listing.split(|byte| *byte == 0);
+        let left_out = paths.filter_map(|record| record.strip_prefix(b"S "));
+        Ok(left_out.map(RelPath::from).collect())
+    }
+
+    fn index(&self) -> PathBuf {
+        self.dir.join("index")
     }
 
     fn tree(&self) -> PathBuf {

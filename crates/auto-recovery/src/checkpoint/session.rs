@@ -55,7 +55,7 @@ pub struct CheckpointSession {
     pub(super) rules_now: Option<Arc<Rules>>,
     tracked: TrackedCache,
     /// The repositories inside the tree, and what their indexes list.
-    nested: BTreeMap<RelPath, TrackedCache>,
+    pub(super) nested: BTreeMap<RelPath, TrackedCache>,
     global_rules: Option<Vec<u8>>,
     left_out: BTreeSet<RelPath>,
     pub(super) cache: Option<Cache>,

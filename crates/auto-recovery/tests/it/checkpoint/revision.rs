@@ -99,3 +99,50 @@ fn an_unknown_revision_is_not_found() {
     let error = session.import_revision("HEAD", &now).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
+
+#[test]
+fn a_repository_inside_the_tree_is_left_as_it_is() {
+    let tree = Tree::git();
+    tree.write("file", "one");
+    tree.write("vendor/v", "tracked above, once");
+    commit(&tree);
+    tree.write("file", "two");
+    tree.run_git(&["rm", "--quiet", "-r", "--cached", "vendor"]);
+    commit(&tree);
+    tree.run_git(&["init", "--quiet", "vendor"]);
+    tree.run_git(&["-C", "vendor", "add", "-A"]);
+    tree.run_git(&["-C", "vendor", "commit", "--quiet", "-m", "v"]);
+    tree.write("vendor/v", "edited");
+    tree.write("vendor/new", "new");
+    let mut session = tree.session();
+    let now = session.snapshot("").unwrap();
+    let target = session.import_revision("HEAD~1", &now).unwrap();
+    let report = session.restore(&target, Some(&now)).unwrap();
+    assert!(report.is_exact(), "{report:?}");
+    assert_eq!(tree.read("file"), b"one");
+    assert_eq!(tree.read("vendor/v"), b"edited");
+    assert_eq!(tree.read("vendor/new"), b"new");
+}
+
+#[test]
+fn what_a_sparse_checkout_leaves_out_stays_out() {
+    let tree = Tree::git();
+    for version in ["one", "two"] {
+        tree.write("in/file", version);
+        tree.write("out/file", version);
+        tree.write("out/kept", version);
+        commit(&tree);
+    }
+    tree.run_git(&["sparse-checkout", "set", "in"]);
+    assert!(!tree.exists("out"));
+    // Somebody put one there nevertheless.
+    tree.write("out/kept", "by hand");
+    let mut session = tree.session();
+    let now = session.snapshot("").unwrap();
+    let target = session.import_revision("HEAD~1", &now).unwrap();
+    let report = session.restore(&target, Some(&now)).unwrap();
+    assert!(report.is_exact(), "{report:?}");
+    assert_eq!(tree.read("in/file"), b"one");
+    assert!(!tree.exists("out/file"));
+    assert_eq!(tree.read("out/kept"), b"by hand");
+}
