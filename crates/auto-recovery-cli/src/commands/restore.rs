@@ -1,7 +1,7 @@
 //! `recover restore`.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{LeftBehind, SessionSummary};
@@ -282,7 +282,12 @@ fn tell(context: &Context, session_id: &str, restored: &TreeRestored) -> Result<
             "{path} is not as the session left it, and is kept · --whole-tree takes it back too"
         ));
     }
-    tell_of_uncovered(context, &put.not_covered, &restored.left_behind);
+    tell_of_uncovered(
+        context,
+        &restored.root,
+        &put.not_covered,
+        &restored.left_behind,
+    );
     for path in &put.holding {
         printer.warn(format_args!("{path} holds what is not covered, and stays"));
     }
@@ -331,12 +336,27 @@ fn uncovered<'a>(not_covered: &'a [Uncovered], left_behind: &'a [LeftBehind]) ->
     all.into_iter().collect()
 }
 
-fn tell_of_uncovered(context: &Context, not_covered: &[Uncovered], left_behind: &[LeftBehind]) {
+fn tell_of_uncovered(
+    context: &Context,
+    root: &Path,
+    not_covered: &[Uncovered],
+    left_behind: &[LeftBehind],
+) {
     for one in left_behind {
-        context.printer.warn(format_args!(
-            "{} was left by attempt {} and stays: {}, and no checkpoint holds it",
-            one.path, one.attempt_number, one.reason
-        ));
+        let (path, number, reason) = (&one.path, one.attempt_number, &one.reason);
+        let is_there = root.join(path).symlink_metadata().is_ok();
+        context.printer.warn(&match is_there {
+            true => format!(
+                "{path} was left by attempt {number} and stays: {reason}, and no checkpoint holds \
+                 it"
+            ),
+            false => {
+                let reason = reason.strip_suffix(", gone").unwrap_or(reason);
+                format!(
+                    "{path} is gone since attempt {number}: {reason}, and no checkpoint holds it"
+                )
+            }
+        });
     }
     let is_told = |one: &&Uncovered| left_behind.iter().any(|left| left.path == one.display);
     for one in not_covered.iter().filter(|one| !is_told(one)) {
@@ -408,7 +428,12 @@ fn show_preview(context: &Context, session_id: &str, previewed: &TreePreview) ->
             "{path} is not as the session left it, and would be kept"
         ));
     }
-    tell_of_uncovered(context, not_covered, &previewed.left_behind);
+    tell_of_uncovered(
+        context,
+        &previewed.root,
+        not_covered,
+        &previewed.left_behind,
+    );
     let (added, removed) = changes
         .iter()
         .filter_map(|change| change.lines)

@@ -217,6 +217,13 @@ impl CheckpointStore {
         )
     }
 
+    /// Whether there is something at `path`, as records name it.
+    pub fn is_at(&self, path: &str) -> bool {
+        self.root
+            .stamp(path.as_bytes())
+            .is_ok_and(|stamp| stamp.is_some())
+    }
+
     /// Whether the item at `path`, as records name it, is one that no checkpoint holds for its
     /// size, its type or its name, and was not so in `before`.
     pub fn is_left_uncovered(&self, path: &str, before: Option<&Checkpoint>) -> bool {

@@ -74,8 +74,9 @@ impl Leftovers {
     }
 }
 
-/// Which of `attempts` left what is `named`, and what those of them left whose tree could not be
-/// kept: it was not so in `before`.
+/// Which of `attempts` left what is `named`; what those of them left whose tree could not be kept:
+/// it was not so in `before`; and what the record of each says that no checkpoint holds, where
+/// nothing tells that somebody has mended it since.
 pub(in crate::run) fn by_attempts(
     store: &CheckpointStore,
     attempts: &[AttemptTrees],
@@ -92,7 +93,8 @@ pub(in crate::run) fn by_attempts(
                 .iter()
                 .any(|one| one.display == path && one.reason == reason);
             let is_unseen = attempt.after().is_none();
-            if is_named || (is_unseen && store.is_left_uncovered(path, before)) {
+            let is_left = is_unseen && store.is_left_uncovered(path, before);
+            if is_named || is_left || (!is_unseen && stays(store, path, reason)) {
                 let one = LeftBehind {
                     path: path.to_owned(),
                     attempt_number: attempt.number,
@@ -104,6 +106,15 @@ pub(in crate::run) fn by_attempts(
     }
     left.into_values().collect()
 }
+
+/// Whether `path`, which an attempt changed for this `reason`, may still be as that left it: what
+/// it removed is not there, what it changed or made is.
+fn stays(store: &CheckpointStore, path: &str, reason: &str) -> bool {
+    store.is_at(path) != reason.ends_with(GONE)
+}
+
+/// The end of the reason of a path that an attempt removed.
+const GONE: &str = ", gone";
 
 /// The halves of `path (reason)`.
 fn path_and_reason(text: &str) -> Option<(&str, &str)> {
