@@ -42,6 +42,10 @@ pub(super) fn join<'o>(
         .filter(|folder| folder.join(&file).is_file())
         .collect();
     folders.dedup();
+    if folders.is_empty() && failure.line_number.is_some() {
+        // Tools of a workspace name files from its top, wherever they were started.
+        folders.extend(request.above_with(&file));
+    }
     let fits = |folder: &PathBuf| shows(&folder.join(&file), failure, &output);
     let at = match folders.len() {
         0 => return,

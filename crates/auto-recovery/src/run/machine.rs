@@ -22,6 +22,18 @@ impl Machine for RunRequest {
         (folder.is_dir() && folder.starts_with(&top)).then_some(folder)
     }
 
+    fn above_with(&self, file: &str) -> Option<PathBuf> {
+        let top = top(self)?;
+        let cwd = self.command.cwd.canonicalize().ok()?;
+        let mut above = cwd
+            .ancestors()
+            .skip(1)
+            .take_while(|dir| dir.starts_with(&top));
+        above
+            .find(|dir| dir.join(file).is_file())
+            .map(Path::to_owned)
+    }
+
     fn has_file(&self, path: &Path) -> bool {
         path.exists()
     }
@@ -72,7 +84,10 @@ impl Machine for RunRequest {
         match folder.strip_prefix(&cwd) {
             Ok(below) if below.as_os_str().is_empty() => None,
             Ok(below) => Some(below.display().to_string()),
-            Err(_) => Some(folder.display().to_string()),
+            Err(_) => Some(match cwd.strip_prefix(folder) {
+                Ok(below) => vec![".."; below.components().count()].join("/"),
+                Err(_) => folder.display().to_string(),
+            }),
         }
     }
 }

@@ -85,6 +85,9 @@ pub trait Machine {
     /// nothing that an undo would reach.
     fn folder(&self, place: &Place) -> Option<PathBuf>;
 
+    /// The nearest folder above that of the command, within the workspace, that has `file`.
+    fn above_with(&self, file: &str) -> Option<PathBuf>;
+
     /// Whether there is something at `path`.
     fn has_file(&self, path: &Path) -> bool;
 
