@@ -67,6 +67,11 @@ pub fn shell_hint(argv: &[OsString]) -> Option<ShellHint> {
         (reason, unquoted(first, rest)?)
     } else if let Some(operator) = words.iter().find(|word| OPERATORS.contains(&&***word)) {
         (format!("`{operator}` is for a shell"), in_shell(&words))
+    } else if let Some(operator) = operator_within(first) {
+        (
+            format!("`{operator}` is for a shell"),
+            unquoted(first, rest)?,
+        )
     } else if is_assignment(first) {
         let reason =
             format!("`{first}` sets a variable, which a shell does before it starts a program");
@@ -83,6 +88,14 @@ pub fn shell_hint(argv: &[OsString]) -> Option<ShellHint> {
         return None;
     };
     Some(ShellHint { reason, command })
+}
+
+/// The operator that is written into the middle of `word`, as in `ls|wc`. A lone `&` may be a part
+/// of a name.
+fn operator_within(word: &str) -> Option<&str> {
+    const SIGNS: [&str; 6] = ["&&", "||", "|", ";", ">", "<"];
+    let found = |sign: &&str| word.find(sign).is_some_and(|place| place > 0);
+    SIGNS.into_iter().find(found)
 }
 
 /// Whether a shell acts upon `word` itself.
@@ -148,7 +161,7 @@ mod tests {
 
     #[test]
     fn what_only_a_shell_understands_is_told_with_what_works() {
-        let cases: [(&[&str], Option<&str>); 26] = [
+        let cases: [(&[&str], Option<&str>); 33] = [
             (&["cd", "sub"], Some("sh -c 'cd sub'")),
             (
                 &["cd", "a b", "&&", "make", "-j2"],
@@ -186,6 +199,13 @@ mod tests {
                 Some(r"sh -c 'echo $HOME '\''x y'\'''"),
             ),
             (&["nosuch", "|", "cat"], Some("sh -c 'nosuch | cat'")),
+            (&["ls|wc"], Some("sh -c 'ls|wc'")),
+            (&["ls;pwd"], Some("sh -c 'ls;pwd'")),
+            (&["make>log", "-j2"], Some("sh -c 'make>log -j2'")),
+            (&["a&&[[", "x"], Some("sh -c 'a&&[[ x'")),
+            (&["./R&D", "x"], None),
+            (&["|x"], None),
+            (&["nosuch", "a|b"], None),
             (&["nosuch", "-x"], None),
             (&["1A=2", "x"], None),
             (&["  "], None),
