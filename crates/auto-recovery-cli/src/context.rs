@@ -16,7 +16,7 @@ use auto_recovery::{Error, ErrorKind, Result};
 use crate::args::GlobalArgs;
 use crate::commands::{Asked, Scope};
 use crate::lazy_store::LazyStore;
-use crate::output::{Printer, know_own_places, mask_with};
+use crate::output::{Printer, decide_colours, know_own_places, mask_with};
 use crate::settings::{Environment, Layer, Mistakes, Settings};
 use crate::store;
 use crate::unlocking::unlocking;
@@ -49,6 +49,7 @@ impl Context {
     ) -> Result<Self> {
         let settings =
             Settings::resolve(global, flags, environment, current_directory()?, mistakes)?;
+        decide_colours(settings.color.value, environment.color);
         let state_dir = settings.state_dir.value.clone();
         know_own_places(settings.store.value.paths().into_iter().chain([state_dir]));
         printer.explain(format_args!(
@@ -115,13 +116,17 @@ impl Context {
         }
     }
 
-    /// Removes what was learned: the journal is counted anew at the end of the next recovery.
+    /// Counts anew what is learned from the journal, after something was taken from it or came to
+    /// it from elsewhere. Where that cannot be, the next recovery does it.
     pub(crate) fn count_anew(&self) {
         let settings = self.settings.run.learn.settings();
-        let learning = Learning::new(&self.settings.state_dir.value, settings);
-        if let Err(error) = learning.forget() {
-            self.printer
-                .warn(format_args!("forget what was learned: {}", error.chain()));
+        let counted = self.store().and_then(|store| {
+            let state_dir = &self.settings.state_dir.value;
+            Learning::new(state_dir, &store.url(), settings).count_anew(&*store)
+        });
+        if let Err(error) = counted {
+            let context = format_args!("count anew what was learned: {}", error.chain());
+            self.printer.warn(context);
         }
     }
 

@@ -111,7 +111,7 @@ fn rows(settings: &Settings) -> Vec<Row> {
         row("durability", durability, |value| {
             json!(durability_name(*value))
         }),
-        row("color", color, |value| json!(value)),
+        row("color", color, |value| json!(value.as_str())),
     ];
     push_retention(&mut rows, retention);
     push_served(&mut rows, served);

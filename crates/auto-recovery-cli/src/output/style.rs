@@ -3,6 +3,7 @@
 //! Text from outside is escaped here, before anything of ours is put around it.
 
 use std::io::{self, IsTerminal as _};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
@@ -126,6 +127,27 @@ pub(crate) enum ColorChoice {
     Always,
     /// Nowhere.
     Never,
+}
+
+impl ColorChoice {
+    /// Its name in flags and files.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
+}
+
+impl FromStr for ColorChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let all = [Self::Auto, Self::Always, Self::Never];
+        let named = all.into_iter().find(|one| one.as_str() == text);
+        named.ok_or_else(|| format!("`{text}` is no choice of colours: use auto, always or never"))
+    }
 }
 
 /// What the environment says of colours.

@@ -12,6 +12,7 @@ use auto_recovery::audit::Durability;
 use auto_recovery::{Category, Error, Result};
 use toml::de::DeTable;
 
+use crate::output::ColorChoice;
 use crate::settings::fixer::read_fixers;
 use crate::settings::recipe::{read_recipes, read_rules};
 use crate::settings::section::{Section, complaint};
@@ -28,6 +29,7 @@ pub(crate) struct Layer {
     pub(crate) store: Option<Setting<StoreUrl>>,
     pub(crate) state_dir: Option<Setting<PathBuf>>,
     pub(crate) durability: Option<Setting<Durability>>,
+    pub(crate) color: Option<Setting<ColorChoice>>,
     pub(crate) on_audit_failure: Option<Setting<OnAuditFailure>>,
     pub(crate) retention: RetentionSettings,
     pub(crate) learn: LearnLayer,
@@ -77,10 +79,11 @@ pub(crate) struct PolicyLayer {
 }
 
 /// What a project cannot say.
-const USERS_ALONE: [&str; 13] = [
+const USERS_ALONE: [&str; 14] = [
     "store",
     "state_dir",
     "durability",
+    "color",
     "on_audit_failure",
     "retention",
     "fixer",
@@ -107,6 +110,7 @@ impl Layer {
                 store: store.map(|store| relative_to(&file.path, store)),
                 state_dir: root.parsed("state_dir", absolute_path)?,
                 durability: root.parsed("durability", parse_durability)?,
+                color: root.parsed("color", str::parse)?,
                 on_audit_failure: root.parsed("on_audit_failure", str::parse)?,
                 retention: retention(root)?,
                 served: ServedSettings::of_user(root)?,
@@ -172,6 +176,7 @@ impl Layer {
             store: None,
             state_dir: None,
             durability: None,
+            color: None,
             on_audit_failure: None,
             retention: RetentionSettings::default(),
             served: ServedSettings::default(),

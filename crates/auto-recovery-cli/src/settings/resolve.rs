@@ -40,7 +40,7 @@ pub(crate) struct Settings {
     /// What proves who we are to a server, and it to us.
     pub(crate) remote: RemoteSettings,
     /// Whether colours may be used where a terminal shows them.
-    pub(crate) color: Setting<bool>,
+    pub(crate) color: Setting<ColorChoice>,
     /// Settings of a run.
     pub(crate) run: RunSettings,
     /// The project's file, if there is one that counts.
@@ -101,7 +101,7 @@ impl Settings {
         let workspace = Workspace::find_for(&cwd, home, sudo_uid)?.root().to_owned();
         let named = config.as_deref().or(environment.config.as_deref());
         let mut layers = vec![
-            with_store_flag(flags, store.as_ref())?,
+            with_global_flags(flags, store.as_ref(), *color)?,
             from_environment(environment)?,
         ];
         let mut sources = Sources::read(named, environment, &cwd, &workspace, mistakes)?;
@@ -131,7 +131,7 @@ impl Settings {
             redact: top.redact,
             encryption: top.encryption,
             remote: top.remote,
-            color: color_setting(*color, environment.color),
+            color: top.color.unwrap_or(Setting::default(ColorChoice::Auto)),
             run: RunSettings::resolve(layers),
             project,
             untrusted,
@@ -334,18 +334,24 @@ fn from_environment(environment: &Environment) -> Result<Layer> {
             .clone()
             .map(|directory| from_variable("RECOVER_STATE_DIR", directory)),
         durability: durability.map(|value| from_variable("RECOVER_DURABILITY", value)),
+        color: wished(environment.color),
         remote: RemoteSettings::of_environment(environment),
         ..Layer::default()
     })
 }
 
-fn with_store_flag(flags: Layer, store: Option<&OsString>) -> Result<Layer> {
+fn with_global_flags(
+    flags: Layer,
+    store: Option<&OsString>,
+    color: Option<ColorChoice>,
+) -> Result<Layer> {
     let store = store
         .map(StoreUrl::parse)
         .transpose()
         .map_err(|reason| Error::new(ErrorKind::InvalidInput, format!("flag --store: {reason}")))?;
     Ok(Layer {
         store: store.map(|store| Setting::flag("store", store)),
+        color: color.map(|color| Setting::flag("color", color)),
         ..flags
     })
 }
@@ -406,13 +412,14 @@ fn is_kept_by_sudo(directory: &Path, environment: &Environment) -> bool {
     there == Some((true, user))
 }
 
-/// Whether there may be colours.
-fn color_setting(typed: Option<ColorChoice>, wish: ColorWish) -> Setting<bool> {
-    match typed {
-        Some(choice) => Setting::flag("color", choice != ColorChoice::Never),
-        None if wish.refused => from_variable("NO_COLOR", false),
-        None if wish.forced => from_variable("CLICOLOR_FORCE", true),
-        None => Setting::default(true),
+/// What the environment says of colours.
+fn wished(wish: ColorWish) -> Option<Setting<ColorChoice>> {
+    match wish {
+        ColorWish { refused: true, .. } => Some(from_variable("NO_COLOR", ColorChoice::Never)),
+        ColorWish { forced: true, .. } => {
+            Some(from_variable("CLICOLOR_FORCE", ColorChoice::Always))
+        }
+        _ => None,
     }
 }
 

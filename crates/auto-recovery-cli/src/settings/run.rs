@@ -434,6 +434,7 @@ impl Layer {
             store,
             state_dir,
             durability,
+            color,
             on_audit_failure,
             retention,
             served,
@@ -470,6 +471,7 @@ impl Layer {
         fill(&mut self.store, store);
         fill(&mut self.state_dir, state_dir);
         fill(&mut self.durability, durability);
+        fill(&mut self.color, color);
         fill(&mut self.on_audit_failure, on_audit_failure);
         self.retention.lay_over(retention);
         self.served.lay_over(served);

@@ -52,6 +52,7 @@ pub(super) fn restrict(project: Layer, user: &Layer) -> (Layer, Vec<String>) {
         store: _,
         state_dir: _,
         durability: _,
+        color: _,
         on_audit_failure: _,
         retention: _,
         seal: _,

@@ -38,7 +38,7 @@ fn a_fresh_machine_has_only_defaults() {
     store                 jsonl:/state  default
     state_dir             /state        environment RECOVER_STATE_DIR
     durability            sync          default
-    color                 true          default
+    color                 auto          default
     retention.older_than  none          default
     retention.keep_last   none          default
     retention.max_size    none          default
@@ -199,8 +199,23 @@ fn no_color_is_the_only_other_variable() {
     let run = machine.run(machine.command(&["config", "--json"]).env("NO_COLOR", "1"));
     assert_eq!(
         setting(&run, "color"),
-        (json!(false), "environment NO_COLOR".to_owned())
+        (json!("never"), "environment NO_COLOR".to_owned())
     );
+    // What the user wrote counts after that.
+    machine.write("user/.config/recover/config.toml", "color = \"never\"\n");
+    assert_eq!(setting(&config(&machine), "color").0, "never");
+    let forced = machine.recover(&["config", "--json", "--color", "always"]);
+    assert_eq!(
+        setting(&forced, "color"),
+        (json!("always"), "flag --color".to_owned())
+    );
+    machine.write("user/.config/recover/config.toml", "color = \"red\"\n");
+    let refused = config(&machine);
+    assert!(
+        refused.stderr.contains("use auto, always or never"),
+        "{refused:?}"
+    );
+    machine.write("user/.config/recover/config.toml", "");
     let plain = config(&machine).stdout;
     let run = machine.run(
         machine
