@@ -231,8 +231,7 @@ fn test(context: &Context, name: &str, since: &str) -> Result<Exit> {
         return Err(Error::new(ErrorKind::NotFound, text));
     };
     let now = context.host.now();
-    let wrong = |why| Error::new(ErrorKind::InvalidInput, format!("--since {why}"));
-    let since = parse_moment(since, now).map_err(wrong)?;
+    let since = parse_moment("--since", since, now)?;
     let since =
         SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(since).unwrap_or_default());
     let fired = replay(&*context.store()?, &rule.value, since, now)?;

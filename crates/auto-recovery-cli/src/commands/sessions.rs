@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
+use auto_recovery::Result;
 use auto_recovery::audit::{AuditStore, Damage, SessionOutcome, SessionQuery, SessionSummary};
-use auto_recovery::{Error, ErrorKind, Result};
 
 use crate::args::{OutcomeWord, SessionsArgs};
 use crate::commands::outcome::{outcome_name, outcome_tone};
@@ -78,10 +78,7 @@ fn listing(context: &Context, args: SessionsArgs, now: SystemTime) -> Result<Lis
     let is_here = here || (is_screen && !all && project.is_none());
     let number = number.map(|number| usize::try_from(number).unwrap_or(usize::MAX));
     let default = (is_screen && !all).then_some(ROWS_DEFAULT);
-    let since = since.map(|text| {
-        let wrong = |why| Error::new(ErrorKind::InvalidInput, format!("--since {why}"));
-        parse_moment(&text, now).map_err(wrong)
-    });
+    let since = since.map(|text| parse_moment("--since", &text, now));
     Ok(Listing {
         query: SessionQuery {
             since_us: since.transpose()?,

@@ -62,9 +62,7 @@ fn query(args: StatsArgs, now: SystemTime) -> Result<AggregateQuery> {
         ..
     } = args;
     let moment = |flag: &str, text: Option<String>| {
-        let refused = |why| Error::new(ErrorKind::InvalidInput, format!("flag --{flag}: {why}"));
-        text.map(|text| parse_moment(&text, now).map_err(refused))
-            .transpose()
+        text.map(|text| parse_moment(flag, &text, now)).transpose()
     };
     let mut dimensions = Vec::new();
     for by in by {
@@ -75,7 +73,7 @@ fn query(args: StatsArgs, now: SystemTime) -> Result<AggregateQuery> {
         }
         dimensions.push(by);
     }
-    let (since_us, until_us) = (moment("since", since)?, moment("until", until)?);
+    let (since_us, until_us) = (moment("--since", since)?, moment("--until", until)?);
     if let (Some(since), Some(until)) = (since_us, until_us)
         && since >= until
     {

@@ -534,7 +534,7 @@ fn what_cannot_be_asked_of_all_sessions_is_said() {
     ask(&["--by", "day,day"]).fails(2, "flag --by: day stands there twice: name it once");
     ask(&["--since", "yesterday"]).fails(
         2,
-        "flag --since: `yesterday` is no time: write it like 30d (ago), 2026-01-31 or \
+        "`yesterday` cannot be the value of `--since`: write it like 30d (ago), 2026-01-31 or \
          2026-01-31T12:00:00Z",
     );
     for args in [
