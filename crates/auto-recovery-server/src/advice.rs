@@ -19,7 +19,7 @@ use auto_recovery::learn::{
 };
 use auto_recovery::mutex::lock;
 use auto_recovery::plan::Advice;
-use auto_recovery::run::units_on_record;
+use auto_recovery::run::{read_history, units_on_record};
 use serde::Deserialize;
 
 use crate::digest::digest;
@@ -143,12 +143,7 @@ pub(crate) fn count(asking: &Asked<'_>) -> Result<Board> {
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     let now = Moment(i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    let mut history = History::default();
-    store.read_records_raw(None, &mut |raw| {
-        history.read(raw);
-        Ok(())
-    })?;
-    let runs = history.into_runs();
+    let runs = read_history(*store, History::default())?.0.into_runs();
     let report = ControlReport::of(&runs, settings.person.as_secs_f64());
     let mut asked = topics(&runs);
     let more = asked.len().saturating_sub(TOPICS_MAX);
@@ -211,11 +206,10 @@ fn advise_all(
     for run in runs {
         by_machine.entry(machine(&run.host)).or_default().push(run);
     }
-    let with_others = settings.scope != LearnScope::Workspace;
     for (host, runs) in by_machine {
         Evidence::of_each_workspace(
             runs,
-            (Salt::default(), now, with_others),
+            (Salt::default(), now, settings),
             &mut |workspace, evidence| {
                 let of = (host.clone(), workspace.to_owned());
                 for place in places.get(&of).into_iter().flatten() {

@@ -17,8 +17,8 @@ Examples:
   recover advise --report                      what following the advice saves, by the controls
   recover advise --forget                      remove the summaries; they are counted anew
 
-Chances are \"when tried here\": a step that is only reached when others failed is known by those
-cases alone. Nothing is run and nothing is recorded.
+CURED HERE counts days: a step that meets one failure many times on one day counts once. Chances are \"when tried here\": a step that is only reached when others failed is known by
+those cases alone. Nothing is run and nothing is recorded.
 
 Exit codes: 0; 1 if there is no such failure or session, or if what a session was advised does not
 come out again; 2 usage; 125.";
@@ -27,7 +27,8 @@ come out again; 2 usage; 125.";
 #[derive(Args, Debug)]
 #[command(after_long_help = ADVISE_EXAMPLES)]
 pub(crate) struct AdviseArgs {
-    /// The failure, as JSON in this file; the newest on record in this workspace if left out
+    /// The failure, as JSON in this file or, as `-`, on stdin; the newest on record in this
+    /// workspace if left out
     #[arg(long, value_name = "FILE")]
     pub(crate) failure: Option<PathBuf>,
 
@@ -56,12 +57,8 @@ pub(crate) struct AdviseArgs {
     #[arg(long, value_name = "CMD", value_parser = check::command_text)]
     pub(crate) alternative: Vec<String>,
 
-    /// The command that fails
-    #[arg(
-        value_name = "CMD",
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
+    /// The command that fails; that of the newest failure if left out
+    #[arg(value_name = "CMD", trailing_var_arg = true)]
     pub(crate) command: Vec<OsString>,
 }
 

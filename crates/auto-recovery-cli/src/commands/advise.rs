@@ -7,18 +7,21 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use auto_recovery::audit::{
-    AdviceRecord, AuditStore, FailureDetected, FoundSession, JournalEvent, find_session,
+    AdviceRecord, AuditStore, FailureDetected, FoundSession, JournalEvent, SessionSummary,
+    find_session,
 };
 use auto_recovery::files::{Links, open_regular};
 use auto_recovery::learn::{
-    ControlReport, Evidence, FailureKey, LearnMode, LearnSettings, Learned, Moment,
+    ControlReport, Evidence, FailureKey, History, LearnMode, LearnSettings, Learned, Moment,
     advise as advise_again, as_if_off, counts_in_words, days_until_back, document,
+    left_out_in_words, sure_in_words,
 };
 use auto_recovery::plan::{Advice, StepFacts};
 use auto_recovery::recipe::Situation;
 use auto_recovery::run::{self as library, Learning, RunPlan, units_on_record};
-use auto_recovery::wording::{counted, spelled};
+use auto_recovery::wording::{counted, cut, spelled};
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result, classify};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::args::AdviseArgs;
@@ -27,6 +30,9 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::{Column, Table, escape_text};
 use crate::settings::RunRequest;
+
+/// Characters of each part of a class that are shown.
+const CLASS_CHARS: usize = 60;
 
 /// The longest file that a failure is read from: 1 MiB.
 const FAILURE_BYTES_MAX: u64 = 1024 * 1024;
@@ -37,42 +43,43 @@ const FAILURE_BYTES_MAX: u64 = 1024 * 1024;
 /// If the store or the failure cannot be read, or stdout cannot be written.
 pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
     let settings = context.settings.run.learn.settings();
-    let learning = Learning::new(&context.settings.state_dir.value, settings);
-    if args.forget {
-        let says = match learning.forget()? {
-            true => "removed; the journal is counted anew at the end of the next recovery",
-            false => "nothing was learned yet",
-        };
-        context.printer.line(says, 0)?;
-        return Ok(Exit::OK);
-    }
     let store = context.store()?;
+    let learning = learning(context, &*store);
+    if args.forget {
+        return forget(context, &learning);
+    }
     if args.report {
-        return report(context, &learning.runs(&*store)?);
+        let (runs, damage) = learning.runs(&*store)?;
+        context.printer.damage(&damage);
+        return report(context, &runs);
     }
     if let Some(session) = &args.session {
         return again(context, (&learning, &*store), session);
     }
-    let now = match args.as_of {
-        Some(day) => day.end(),
-        None => now(context),
+    let (now, until) = match args.as_of {
+        Some(day) => (day.end(), Some(day.end())),
+        None => (now(context), None),
     };
-    let found = match &args.failure {
-        Some(file) => Some(read_failure(file)?),
+    let given = args.failure.as_deref().map(read_failure).transpose()?;
+    let workspace = context.settings.workspace.display().to_string();
+    let history = History::watching(&workspace, learning.host().as_deref());
+    let (history, damage) = library::read_history(&*store, history)?;
+    context.printer.damage(&damage);
+    let newest = match history.newest_failure() {
+        Some(newest) => Some(Faced {
+            session_id: newest.session_id.to_owned(),
+            found: failure_of(newest.record)?,
+        }),
         None => newest(context, &*store)?,
     };
-    let Some(found) = found else {
+    let command = command_for(&*store, args.command, newest.as_ref())?;
+    let Some(found) = given.or_else(|| newest.map(|newest| newest.found)) else {
         context
             .printer
             .note("no failure is on record in this workspace");
         return Ok(Exit::NOT_FOUND);
     };
-    let workspace = context.settings.workspace.display().to_string();
-    let evidence = learning.evidence_on_record(&*store, &workspace, (now, None))?;
-    let command = match args.command.is_empty() {
-        true => vec![OsString::from("true")],
-        false => args.command,
-    };
+    let evidence = learning.evidence_of(history, &workspace, (now, until));
     let request = library_request(context, &RunRequest::of(command))?;
     let plan = plan_against(context, &request, &found, evidence.clone())?;
     let Some((advice, names)) = plan.advice else {
@@ -95,6 +102,25 @@ pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
         context.printer.note(
             "what stood on the command line is told as to `run`: recover advise --fix CMD -- CMD",
         );
+    }
+    Ok(Exit::OK)
+}
+
+/// What was learned from `store`.
+pub(super) fn learning(context: &Context, store: &dyn AuditStore) -> Learning {
+    let settings = context.settings.run.learn.settings();
+    Learning::new(&context.settings.state_dir.value, &store.url(), settings)
+}
+
+fn forget(context: &Context, learning: &Learning) -> Result<Exit> {
+    let is_removed = learning.forget()?;
+    let says = match is_removed {
+        true => "removed; the journal is counted anew at the end of the next recovery",
+        false => "nothing was learned yet",
+    };
+    match context.printer.json {
+        true => context.printer.json(&json!({"removed": is_removed}))?,
+        false => context.printer.line(says, 0)?,
     }
     Ok(Exit::OK)
 }
@@ -150,23 +176,48 @@ pub(super) fn now(context: &Context) -> Moment {
     Moment(i64::try_from(since.unwrap_or_default().as_secs()).unwrap_or(i64::MAX))
 }
 
-/// The failure in `file`, and its category: what it says, or what its texts tell.
+/// The failure in `file`, or on stdin if that is `-`, and its category: what it says, or what its
+/// texts tell.
 fn read_failure(file: &Path) -> Result<(Failure, Category)> {
     use std::io::Read as _;
+    let is_stdin = file == Path::new("-");
+    let name = match is_stdin {
+        true => "what stands on stdin".to_owned(),
+        false => file.display().to_string(),
+    };
     let failed = |error| Error::io("read", file, error);
-    let opened = open_regular(file, Links::Follow).map_err(failed)?;
-    let mut text = String::new();
-    opened
-        .take(FAILURE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
-    let refused = |why: String| {
-        let context = format!("{} is no failure: {why}", file.display());
+    let refused = |why: &str| {
+        let context = format!(
+            "{name} is no failure: {why}; write it like {{\"error_type\": \"E0425\", \"message\": \
+             \"…\", \"source\": \"cargo\"}}"
+        );
         Error::new(ErrorKind::InvalidInput, context)
     };
-    let value: Value = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
+    let mut text = Vec::new();
+    let most = FAILURE_BYTES_MAX + 1;
+    match is_stdin {
+        true => std::io::stdin().lock().take(most).read_to_end(&mut text),
+        false => {
+            let opened = open_regular(file, Links::Follow).map_err(failed)?;
+            opened.take(most).read_to_end(&mut text)
+        }
+    }
+    .map_err(failed)?;
+    if text.len() as u64 > FAILURE_BYTES_MAX {
+        return Err(refused("it has more than 1 MiB"));
+    }
+    let value: Value =
+        serde_json::from_slice(&text).map_err(|error| refused(&error.to_string()))?;
+    // `recover classify` says the failure and its category beside each other.
+    let failure = match value.get("failure") {
+        Some(failure) if failure.is_object() => failure,
+        _ => &value,
+    };
+    if !failure.is_object() {
+        return Err(refused("it is no object"));
+    }
     let failure: Failure =
-        serde_json::from_value(value.clone()).map_err(|error| refused(error.to_string()))?;
+        serde_json::from_value(failure.clone()).map_err(|error| refused(&error.to_string()))?;
     let category = match value.get("category").and_then(Value::as_str) {
         Some(category) => category.parse::<Category>()?,
         None => classify::classify(&failure).0,
@@ -174,21 +225,68 @@ fn read_failure(file: &Path) -> Result<(Failure, Category)> {
     Ok((failure, category))
 }
 
-/// The newest failure on record in this workspace.
-pub(super) fn newest(
-    context: &Context,
-    store: &dyn AuditStore,
-) -> Result<Option<(Failure, Category)>> {
+/// The failure that `record`, of the journal, is about.
+fn failure_of(record: &[u8]) -> Result<(Failure, Category)> {
+    let unreadable = |error| {
+        let context = "the newest failure of this workspace cannot be read";
+        Error::new(ErrorKind::Damaged, context).with_source(error)
+    };
+    #[derive(Deserialize)]
+    struct Recorded {
+        failure: Failure,
+        category: Category,
+    }
+    let Recorded { failure, category } = serde_json::from_slice(record).map_err(unreadable)?;
+    Ok((failure, category))
+}
+
+/// A failure on record.
+pub(super) struct Faced {
+    session_id: String,
+    pub(super) found: (Failure, Category),
+}
+
+/// The newest failure on record in this workspace, of those that count here.
+pub(super) fn newest(context: &Context, store: &dyn AuditStore) -> Result<Option<Faced>> {
     let workspace = context.settings.workspace.display().to_string();
-    let sessions = store.sessions()?;
-    let here =
-        |one: &&auto_recovery::audit::SessionSummary| one.workspace.as_deref() == Some(&*workspace);
-    for session in sessions.iter().filter(here) {
+    let host = learning(context, store).host();
+    let is_here = |one: &&SessionSummary| {
+        one.workspace.as_deref() == Some(&*workspace) && (host.is_none() || one.host == host)
+    };
+    for session in store.sessions()?.iter().filter(is_here) {
         if let Some((detected, _)) = detected(store, &session.session_id)? {
-            return Ok(Some((detected.failure, detected.category)));
+            return Ok(Some(Faced {
+                session_id: session.session_id.clone(),
+                found: (detected.failure, detected.category),
+            }));
         }
     }
     Ok(None)
+}
+
+/// The command that was `typed`, or else that of the `newest` failure on record; `true` where that
+/// cannot be read.
+fn command_for(
+    store: &dyn AuditStore,
+    typed: Vec<OsString>,
+    newest: Option<&Faced>,
+) -> Result<Vec<OsString>> {
+    let mut command = typed;
+    if command.is_empty()
+        && let Some(newest) = newest
+    {
+        store.read_journal(Some(&newest.session_id), &mut |record| {
+            if let JournalEvent::SessionStarted(started) = record.event {
+                let words = started.command.unwrap_or_default().into_iter();
+                command = words.map(OsString::from).collect();
+            }
+            Ok(())
+        })?;
+    }
+    if command.is_empty() {
+        command.push(OsString::from("true"));
+    }
+    Ok(command)
 }
 
 /// The failure that the session `id` began with, and when it was seen.
@@ -240,7 +338,9 @@ fn again(
         .into_iter()
         .find(|one| one.session_id == id);
     let workspace = summary.and_then(|one| one.workspace).unwrap_or_default();
-    let evidence = learning.evidence_on_record(store, &workspace, (now, Some(now)))?;
+    let (history, damage) = library::read_history(store, History::before(id))?;
+    context.printer.damage(&damage);
+    let evidence = learning.evidence_of(history, &workspace, (now, None));
     let key = FailureKey::of(detected.category, &detected.failure);
     let advice = advise_again(
         &units_on_record(record),
@@ -271,6 +371,9 @@ fn again(
 /// What of `record` does not come out again as `advice`.
 fn differences(record: &AdviceRecord, advice: &Advice) -> Vec<String> {
     let left_out: Vec<String> = advice.left_out.iter().map(|one| one.step.clone()).collect();
+    let expected =
+        |order: f64, shipped: f64, sure: f64| format!("{order} s for {shipped} s, {sure} sure");
+    let (was, is) = (record.expected, advice.expected);
     let pairs = [
         (
             "status",
@@ -279,6 +382,16 @@ fn differences(record: &AdviceRecord, advice: &Advice) -> Vec<String> {
         ),
         ("order", record.order.join(" "), advice.order.join(" ")),
         ("left out", record.left_out.join(" "), left_out.join(" ")),
+        (
+            "expected",
+            expected(was.order, was.shipped, was.sure),
+            expected(is.order, is.shipped, is.sure),
+        ),
+        (
+            "hash of the counts",
+            record.summary.clone(),
+            advice.summary.clone(),
+        ),
     ];
     let differs = pairs.into_iter().filter(|(_, was, is)| was != is);
     differs
@@ -332,24 +445,37 @@ fn table(
 ) -> Result<()> {
     let line = |text: &str| context.printer.line(&escape_text(text), 2);
     let class: Vec<&str> = advice.class.iter().map(String::as_str).collect();
-    let class: Vec<&str> = class.into_iter().filter(|part| !part.is_empty()).collect();
+    let class = class.into_iter().filter(|part| !part.is_empty());
+    let class: Vec<_> = class.map(|part| cut(part, CLASS_CHARS)).collect();
     line(&format!("{} · {}", class.join(" · "), advice.why))?;
     if !advice.steps.is_empty() {
         context.printer.text(&rows(context, advice, name))?;
     }
-    for one in &advice.left_out {
-        let days = back.get(&one.step);
-        let back = days.map(|days| format!("; back in {}", counted((*days).into(), "day")));
-        let (step, back) = (name(&one.step), back.unwrap_or_default());
-        line(&format!("  left out: {step}: {}{back}", one.why))?;
+    for (what, why) in left_out_in_words(&advice.left_out, name) {
+        line(&format!("  left out: {what}: {why}"))?;
+    }
+    if let (Some(first), Some(last)) = (back.values().min(), back.values().max()) {
+        let last = counted((*last).into(), "day");
+        let back = match counted((*first).into(), "day") {
+            first if first == last => first,
+            _ => format!("{first} to {last}"),
+        };
+        line(&format!(
+            "  what is left out is back in {back}, and `--retry N` retries all the same"
+        ))?;
     }
     if advice.expected.shipped > 0.0 && advice.order != advice.shipped {
-        line(&format!(
-            "  to the end: {} instead of {}, expected, {:.0} % sure",
-            spelled(seconds(advice.expected.order)),
-            spelled(seconds(advice.expected.shipped)),
-            advice.expected.sure * 100.0
-        ))?;
+        let new = spelled(seconds(advice.expected.order));
+        let shipped = spelled(seconds(advice.expected.shipped));
+        let sure = sure_in_words(advice.expected.sure);
+        line(&match new == shipped {
+            true => format!("  to the end: {new} either way, expected"),
+            // Memory goes before the counts, which may be of another mind.
+            false if advice.expected.order > advice.expected.shipped => {
+                format!("  to the end, by the counts alone: {new} instead of {shipped}")
+            }
+            false => format!("  to the end: {new} instead of {shipped}, expected, {sure}"),
+        })?;
     }
     Ok(())
 }

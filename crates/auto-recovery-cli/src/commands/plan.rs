@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use auto_recovery::learn::{LearnMode, document, sentence};
-use auto_recovery::plan::Advice;
+use auto_recovery::learn::{LearnMode, document, left_out_in_words, sentence};
+use auto_recovery::plan::{Advice, AdviceStatus};
 use auto_recovery::recipe::Situation;
-use auto_recovery::run::{
-    self as library, Learning, PlannedAction, PlannedStep, RunPlan, StrategyCommand,
-};
+use auto_recovery::run::{self as library, PlannedAction, PlannedStep, RunPlan, StrategyCommand};
 use auto_recovery::{Category, Failure, Result};
 use serde::Serialize;
 
-use crate::commands::advise::{name_of, newest, now, plan_against};
+use crate::commands::advise::{Faced, learning, name_of, newest, now, plan_against};
 use crate::commands::run::{check_exit_map, library_request};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -159,24 +157,27 @@ fn add_advice(
     if settings.mode == LearnMode::Off {
         return Ok(());
     }
-    let learning = Learning::new(&context.settings.state_dir.value, settings);
+    let store = context.store()?;
+    let learning = learning(context, &*store);
     let Ok(evidence) = learning.evidence(&request.workspace()?, now(context)) else {
         return Ok(());
     };
-    let Some(found) = newest(context, &*context.store()?)? else {
+    let Some(Faced { found, .. }) = newest(context, &*store)? else {
         return Ok(());
     };
     let planned = plan_against(context, request, &found, evidence)?;
     let plan = plans.iter_mut().find(|plan| plan.category == found.1);
-    if let (Some(plan), Some((advice, names))) = (plan, planned.advice) {
-        plan.history = in_lines(&advice, &names, settings.mode);
+    if let (Some(plan), Some((mut advice, names))) = (plan, planned.advice) {
+        let is_followed = settings.mode == LearnMode::On && settings.control_percent < 100;
+        advice.applied = is_followed && advice.status == AdviceStatus::Changed;
+        plan.history = in_lines(&advice, &names);
         plan.advice = Some(document(&advice, &BTreeMap::new()));
     }
     Ok(())
 }
 
 /// The advised order, and the shipped one, where they differ; `names` says what each step does.
-fn in_lines(advice: &Advice, names: &BTreeMap<String, String>, mode: LearnMode) -> Vec<String> {
+fn in_lines(advice: &Advice, names: &BTreeMap<String, String>) -> Vec<String> {
     let name = |step: &str| name_of(step, names);
     let Some(says) = sentence(advice, &name) else {
         return Vec::new();
@@ -189,11 +190,14 @@ fn in_lines(advice: &Advice, names: &BTreeMap<String, String>, mode: LearnMode) 
         .collect();
     let order = |steps: &[String]| {
         let steps: Vec<String> = steps.iter().map(|step| name(step)).collect();
-        steps.join(" · ")
+        match steps.is_empty() {
+            true => "nothing".to_owned(),
+            false => steps.join(" · "),
+        }
     };
-    let does = match mode {
-        LearnMode::On => "is tried",
-        LearnMode::Advise | LearnMode::Off => "history would try",
+    let does = match advice.applied {
+        true => "is tried",
+        false => "history would try",
     };
     let against = class.join(" · ");
     let mut lines = vec![
@@ -201,7 +205,7 @@ fn in_lines(advice: &Advice, names: &BTreeMap<String, String>, mode: LearnMode) 
         format!("{does}: {}", order(&advice.order)),
         format!("shipped: {}", order(&advice.shipped)),
     ];
-    let left_out = advice.left_out.iter();
-    lines.extend(left_out.map(|one| format!("left out: {}: {}", name(&one.step), one.why)));
+    let left_out = left_out_in_words(&advice.left_out, &name).into_iter();
+    lines.extend(left_out.map(|(what, why)| format!("left out: {what}: {why}")));
     lines
 }

@@ -12,7 +12,7 @@ use auto_recovery::audit::session_id::short;
 use auto_recovery::audit::{AttemptStarted, FailureDetected};
 use auto_recovery::detect::NO_RULE;
 use auto_recovery::escape::{strip_escapes, strip_progress};
-use auto_recovery::report::particulars;
+use auto_recovery::report::{order_of, particulars};
 use auto_recovery::run::display_command;
 use auto_recovery::wording::cut;
 
@@ -85,6 +85,9 @@ pub(crate) fn session(of: &SessionFacts<'_>, columns: Option<u16>, now: SystemTi
                 false => format!("{} (rule {})", detected.category, detected.rule),
             },
         );
+        if let Some(order) = order_of(detected) {
+            facts.add("order", order);
+        }
         for skipped in &detected.skipped {
             facts.add("not tried", skipped);
         }

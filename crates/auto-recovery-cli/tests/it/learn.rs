@@ -1,6 +1,7 @@
 //! Learning through the command: a project whose lock file breaks, again and again.
 
 use std::fs;
+use std::path::PathBuf;
 
 use crate::harness::Machine;
 use crate::serve::Serving;
@@ -66,7 +67,6 @@ fn what_cured_it_five_times_is_tried_first_and_the_run_says_so() {
     what_history_says_is_a_table(&machine);
     a_plan_shows_both_orders(&machine);
     without_a_summary_the_shipped_order_stays(&machine);
-    // A copy makes the next recovery count anew, so it comes last.
     every_store_says_the_same(&machine);
     the_server_says_the_same(&machine);
     break_and_recover(&machine);
@@ -144,16 +144,13 @@ fn advice_of_plan(machine: &Machine) -> Option<serde_json::Value> {
 /// Damaged, newer, and removed; from the journal, all is counted anew.
 fn without_a_summary_the_shipped_order_stays(machine: &Machine) {
     let learned = machine.state().join("learned");
-    let summary = fs::read_dir(&learned)
-        .expect("a directory")
-        .find_map(|file| {
-            let path = file.expect("an entry").path();
-            let name = path.file_name()?.to_str()?;
-            (name.ends_with(".json") && name != "others.json").then_some(path)
-        });
+    let is_one = |path: &PathBuf| {
+        path.extension().is_some_and(|end| end == "json") && !path.ends_with("others.json")
+    };
+    let summary = kept(machine).into_iter().find(is_one);
     let summary = summary.expect("a run left a summary");
     let whole = fs::read_to_string(&summary).expect("a summary");
-    let newer = whole.replacen("\"v\":2", "\"v\":3", 1);
+    let newer = whole.replacen("\"v\":3", "\"v\":4", 1);
     assert_ne!(newer, whole);
     for text in [&whole[..whole.len() / 2], &newer] {
         fs::write(&summary, text).expect("written");
@@ -166,6 +163,85 @@ fn without_a_summary_the_shipped_order_stays(machine: &Machine) {
     assert_eq!(attempts, 2, "{said}");
     let advice = advice_of_plan(machine).expect("counted anew from the journal");
     assert_eq!(advice["status"], "changed", "{advice}");
+}
+
+/// The files of the counts of each store.
+fn kept(machine: &Machine) -> Vec<PathBuf> {
+    let names = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten();
+    let stores = names(machine.state().join("learned")).map(|store| store.path());
+    let files = stores.flat_map(|store| names(store).map(|file| file.path()));
+    files.collect()
+}
+
+/// What a session was advised comes out again from the journal.
+fn agrees(machine: &Machine, store: &[&str]) {
+    let sessions = [&["sessions", "--json"], store].concat();
+    let sessions = machine.recover(&sessions).json();
+    let newest = sessions[0]["session_id"].as_str().expect("an id");
+    let again = machine.recover(&[&["advise", "--session", newest], store].concat());
+    assert!(again.stdout.contains("the same advice"), "{again:?}");
+}
+
+#[test]
+fn no_run_is_missed_and_none_is_counted_that_is_not_on_record() {
+    let machine = project();
+    let missed = |machine: &Machine| kept(machine).iter().any(|path| path.ends_with("missed"));
+    for _ in 0..5 {
+        break_and_recover(&machine);
+    }
+    // One that learns nothing says that it was there, and the next one counts it.
+    says(&machine, "off");
+    break_and_recover(&machine);
+    assert!(missed(&machine));
+    says(&machine, "on");
+    let (said, _) = break_and_recover(&machine);
+    assert!(!said.contains("relock.sh first"), "{said}");
+    assert!(!missed(&machine));
+    let (said, _) = break_and_recover(&machine);
+    assert!(said.contains("sh relock.sh first"), "{said}");
+    agrees(&machine, &[]);
+    // What is taken back is counted at once, and the next run goes by it.
+    let undone = machine.recover(&["undo"]);
+    assert_eq!(undone.code, 0, "{undone:?}");
+    assert!(!missed(&machine));
+    break_and_recover(&machine);
+    agrees(&machine, &[]);
+    // Another store has a history of its own.
+    let other = format!("sqlite:{}/other.db", machine.root().display());
+    let other = ["--store", &other];
+    machine.write("project/lock", "bad\n");
+    let run = [&["run"], &other[..], &["--", "sh", "build.sh"]].concat();
+    let run = machine.recover(&run);
+    assert!(!run.stderr.contains("relock.sh first"), "{run:?}");
+    let told = machine.recover(&[&["advise"], &other[..]].concat());
+    assert!(told.stdout.contains("too few"), "{told:?}");
+}
+
+#[test]
+fn advice_is_for_the_command_that_failed_and_options_are_not_its_words() {
+    let machine = project();
+    for _ in 0..5 {
+        break_and_recover(&machine);
+    }
+    let bare = machine.recover(&["advise", "--json"]).json();
+    let typed = machine.recover(&["advise", "--json", "--", "sh", "build.sh"]);
+    assert_eq!(bare, typed.json());
+    for option in ["--reprot", "--asof=2020-01-01", "--max-attempts"] {
+        let refused = machine.recover(&["advise", option]);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.stderr.contains("is no option of"), "{refused:?}");
+    }
+    // On a day before all of it, nothing was known.
+    let then = machine.recover(&["advise", "--as-of", "2020-01-01"]);
+    assert!(then.stdout.contains("too few"), "{then:?}");
+    let failure = r#"{"error_type":"Error","message":"no such thing","source":"sh"}"#;
+    let piped = machine.recover_with(&["advise", "--failure", "-"], failure);
+    assert!(piped.stdout.contains("sh · Error"), "{piped:?}");
+    for wrong in ["[1]", "{", "7"] {
+        let refused = machine.recover_with(&["advise", "--failure", "-"], wrong);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert!(refused.stderr.contains("is no failure"), "{refused:?}");
+    }
 }
 
 #[test]

@@ -61,9 +61,9 @@ impl Salt {
         u64::from_be_bytes(hash[..8].try_into().expect("a SHA-256 has 32 bytes"))
     }
 
-    /// What names the workspace at `root` in files of ours.
-    pub fn workspace(self, root: &str) -> String {
-        format!("{:016x}", self.key(&["workspace", root]))
+    /// What stands for the name that `parts` are together in the names of files.
+    pub fn name(self, parts: &[&str]) -> String {
+        format!("{:016x}", self.key(parts))
     }
 }
 

@@ -1,9 +1,12 @@
 //! Controls: sessions that keep the shipped order, for they alone say what the advice saves.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::learn::class::hash_of;
 use crate::learn::history::Run;
+use crate::wording::spelled;
 
 /// Controls without which nothing is said of a saving.
 const CONTROLS_MIN: usize = 20;
@@ -40,6 +43,8 @@ pub struct ControlReport {
     pub without: f64,
     /// Standard error of the difference.
     pub error: f64,
+    /// Seconds that a person takes who has to look, which each that was not recovered has more.
+    pub person: f64,
 }
 
 impl ControlReport {
@@ -58,7 +63,10 @@ impl ControlReport {
                 })
             })
             .collect();
-        Self::of_sessions(&sessions)
+        Self {
+            person,
+            ..Self::of_sessions(&sessions)
+        }
     }
 
     /// The comparison of `sessions`.
@@ -76,6 +84,7 @@ impl ControlReport {
             with: mean_with,
             without: mean_without,
             error: error_with.hypot(error_without),
+            person: 0.0,
         }
     }
 
@@ -100,6 +109,7 @@ impl ControlReport {
             "controls": self.controls,
             "with": self.with,
             "without": self.without,
+            "person_seconds": self.person,
             "saving": saving,
         })
     }
@@ -114,8 +124,13 @@ impl ControlReport {
             ),
             Some((difference, low, high)) => format!(
                 "with advice {:.0} s (n {}), without {:.0} s (n {}), difference {difference:.0} s \
-                 (95 %: {low:.0} to {high:.0})",
-                self.with, self.advised, self.without, self.controls
+                 (95 %: {low:.0} to {high:.0}); each that was not recovered counts with {} for \
+                 the person who looks",
+                self.with,
+                self.advised,
+                self.without,
+                self.controls,
+                spelled(Duration::try_from_secs_f64(self.person).unwrap_or_default())
             ),
         }
     }

@@ -7,7 +7,8 @@ use crate::learn::day::{Day, Moment};
 use crate::learn::failure_key::FailureKey;
 use crate::learn::history::Run;
 use crate::learn::others::Others;
-use crate::learn::summary::Summary;
+use crate::learn::settings::LearnSettings;
+use crate::learn::summary::{Counting, Summary};
 
 /// What is known, seen at a moment.
 #[derive(Clone, Debug)]
@@ -47,12 +48,15 @@ impl Evidence {
     pub fn of_runs(
         runs: impl IntoIterator<Item = Run>,
         workspace: &str,
-        (salt, now, with_others): (Salt, Moment, bool),
+        (salt, now, settings): (Salt, Moment, &LearnSettings),
     ) -> Self {
-        let (mut summaries, others) = Others::count(runs, salt, &Summary::new(salt, None));
+        let empty = begun(salt, settings);
+        let (mut summaries, others) = Others::count(runs, salt, &empty);
         Self {
-            summary: summaries.remove(workspace).unwrap_or_default(),
-            others: with_others.then(|| others.without(salt, workspace)),
+            summary: summaries.remove(workspace).unwrap_or(empty),
+            others: settings
+                .counts_others()
+                .then(|| others.without(salt, workspace)),
             salt,
             now,
         }
@@ -61,15 +65,15 @@ impl Evidence {
     /// The same for each workspace of `runs`, which `take` is given with its name.
     pub fn of_each_workspace(
         runs: impl IntoIterator<Item = Run>,
-        (salt, now, with_others): (Salt, Moment, bool),
+        (salt, now, settings): (Salt, Moment, &LearnSettings),
         take: &mut dyn FnMut(&str, &Self),
     ) {
-        let (summaries, others) = Others::count(runs, salt, &Summary::new(salt, None));
+        let (summaries, others) = Others::count(runs, salt, &begun(salt, settings));
         for (workspace, summary) in summaries {
             let of_others = || others.clone().without(salt, &workspace);
             let evidence = Self {
                 summary,
-                others: with_others.then(of_others),
+                others: settings.counts_others().then(of_others),
                 salt,
                 now,
             };
@@ -154,4 +158,13 @@ impl Evidence {
         }
         hex(&hash_of(b"evidence", &[&text]))
     }
+}
+
+/// A summary of runs that were chosen beforehand.
+fn begun(salt: Salt, settings: &LearnSettings) -> Summary {
+    Summary::new(&Counting {
+        salt,
+        host: None,
+        person: settings.person,
+    })
 }

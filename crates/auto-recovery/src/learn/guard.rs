@@ -20,10 +20,15 @@ pub(super) fn to_the_end(order: &[&Estimate], person: f64) -> f64 {
 /// The derivative of [`to_the_end`] by the chance of each step of `order`: with a step that cures,
 /// all that comes after it is spared.
 fn by_chance(order: &[&Estimate], person: f64) -> Vec<f64> {
+    let mut slopes = vec![0.0; order.len()];
+    let mut rest = person;
+    for (slope, step) in slopes.iter_mut().zip(order).rev() {
+        *slope = -rest;
+        rest = step.seconds + (1.0 - step.chance) * rest;
+    }
     let mut reached = 1.0;
-    let mut slopes = Vec::with_capacity(order.len());
-    for (place, step) in order.iter().enumerate() {
-        slopes.push(-reached * to_the_end(&order[place + 1..], person));
+    for (slope, step) in slopes.iter_mut().zip(order) {
+        *slope *= reached;
         reached *= 1.0 - step.chance;
     }
     slopes

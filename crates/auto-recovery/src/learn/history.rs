@@ -6,13 +6,13 @@
 //! which credits nobody. A cure that touched what is protected, that somebody refused, or that was
 //! taken back later counts as a failure: else cheating would be learned.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::failure::Category;
 use crate::learn::day::Moment;
 use crate::learn::failure_key::FailureKey;
-use crate::learn::reading::{Line, Status};
+use crate::learn::reading::{Line, Status, Text, text_of};
 use crate::learn::step::{nth, step_name};
 use crate::statistics::instant;
 use crate::strategy::RecoveryStrategyType;
@@ -23,7 +23,7 @@ pub struct Trial {
     /// When it ended.
     pub at: Moment,
     /// The step.
-    pub step: String,
+    pub step: Arc<str>,
     /// Whether it cured the failure.
     pub won: bool,
     /// From act to the end of the undo; of a retry with the delay before it.
@@ -57,11 +57,11 @@ pub(super) struct Advised {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     /// The session.
-    pub session_id: String,
+    pub session_id: Arc<str>,
     /// The workspace, as a path.
-    pub workspace: String,
+    pub workspace: Arc<str>,
     /// The machine.
-    pub host: String,
+    pub host: Arc<str>,
     /// When it ended.
     pub ended: Moment,
     /// The failures that were faced, in order.
@@ -85,9 +85,9 @@ impl Run {
         let last = incidents.last().and_then(|incident| incident.trials.last());
         let cured = last.is_some_and(|trial| trial.won);
         Self {
-            session_id: session_id.to_owned(),
-            workspace: workspace.to_owned(),
-            host: String::new(),
+            session_id: session_id.into(),
+            workspace: workspace.into(),
+            host: Arc::default(),
             ended,
             outcome: if cured {
                 Outcome::Recovered
@@ -125,7 +125,7 @@ pub struct Filter {
 impl Filter {
     /// Whether `run` counts.
     pub fn takes(&self, run: &Run) -> bool {
-        let is_here = self.host.as_ref().is_none_or(|host| run.host == *host);
+        let is_here = self.host.as_ref().is_none_or(|host| *run.host == **host);
         is_here && self.until.is_none_or(|until| run.ended <= until)
     }
 }
@@ -133,9 +133,49 @@ impl Filter {
 /// Reads records, in the order of the journal.
 #[derive(Debug, Default)]
 pub struct History {
-    sessions: BTreeMap<String, Session>,
+    sessions: HashMap<Arc<str>, Session>,
     /// The failures met, by a hash of their texts: a journal tells few of them many times.
-    known: BTreeMap<([u8; 32], Category), Arc<FailureKey>>,
+    known: HashMap<([u8; 32], Category), Arc<FailureKey>>,
+    names: Names,
+    watched: Watched,
+    /// The session at whose failure the history ends, and whether it has.
+    before: Option<(String, bool)>,
+}
+
+/// The newest failure of one workspace.
+#[derive(Debug, Default)]
+struct Watched {
+    workspace: String,
+    /// The machine; `None` for any.
+    host: Option<String>,
+    /// The session that met it.
+    session_id: Option<Arc<str>>,
+    /// Its record, as it is written.
+    record: Vec<u8>,
+}
+
+/// The newest failure in a workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewestFailure<'a> {
+    /// The session that met it.
+    pub session_id: &'a str,
+    /// Its record, as it is written.
+    pub record: &'a [u8],
+}
+
+/// The names of workspaces, machines and steps: each is kept once.
+#[derive(Debug, Default)]
+struct Names(HashSet<Arc<str>>);
+
+impl Names {
+    fn get(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(name) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = name.into();
+        self.0.insert(Arc::clone(&new));
+        new
+    }
 }
 
 #[derive(Debug, Default)]
@@ -150,7 +190,7 @@ struct Session {
 struct Open {
     run: Run,
     /// The attempt that has begun: its id, step, and beginning in microseconds.
-    begun: Option<(String, String, i64)>,
+    begun: Option<(String, Arc<str>, i64)>,
     /// How often each step was begun since the failure was seen.
     tries: Vec<(String, u32)>,
     /// The end of the step before, in microseconds.
@@ -160,21 +200,62 @@ struct Open {
 }
 
 impl History {
+    /// A history that remembers the newest failure of `workspace`, on the machine `host` if given.
+    pub fn watching(workspace: &str, host: Option<&str>) -> Self {
+        Self {
+            watched: Watched {
+                workspace: workspace.to_owned(),
+                host: host.map(str::to_owned),
+                ..Watched::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// The history that was there when the session `session_id` met its first failure.
+    pub fn before(session_id: &str) -> Self {
+        Self {
+            before: Some((session_id.to_owned(), false)),
+            ..Self::default()
+        }
+    }
+
+    /// The newest failure in the workspace that is watched. `None` says that the store is to be
+    /// asked: none was seen, or it was removed since, or it is encrypted.
+    pub fn newest_failure(&self) -> Option<NewestFailure<'_>> {
+        let Watched {
+            session_id, record, ..
+        } = &self.watched;
+        let session_id = session_id.as_deref()?;
+        Some(NewestFailure { session_id, record })
+    }
+
     /// Takes the text of a record. What is none, or says nothing of a recovery, is passed over.
     pub fn read(&mut self, raw: &[u8]) {
         let Ok(line) = serde_json::from_slice::<Line<'_>>(raw) else {
             return;
         };
-        let Some(id) = line.session_id.as_deref() else {
+        let Some(Text(id)) = &line.session_id else {
             return;
         };
+        let id: &str = id;
+        if let Some((session_id, has_ended)) = &mut self.before {
+            *has_ended |= line.event == "failure_detected" && *session_id == id;
+            if *has_ended {
+                return;
+            }
+        }
         match &*line.event {
-            "session_cleared" | "session_pruned" => drop(self.sessions.remove(id)),
+            "session_cleared" | "session_pruned" => self.remove(id),
             "session_started" => self.begin(&line),
-            "failure_detected" | "failure_changed" => self.face(line),
+            "failure_detected" => {
+                self.watch(&line, raw);
+                self.face(line);
+            }
+            "failure_changed" => self.face(line),
             "attempt_started" | "attempt_finished" | "session_finished" | "restored" => {
                 if let Some(session) = self.sessions.get_mut(id) {
-                    session.read(&line);
+                    session.read(&line, &mut self.names);
                 }
             }
             _ => {}
@@ -192,16 +273,42 @@ impl History {
         runs
     }
 
+    fn remove(&mut self, id: &str) {
+        self.sessions.remove(id);
+        if self.watched.session_id.as_deref() == Some(id) {
+            self.watched.session_id = None;
+        }
+    }
+
+    /// Remembers `raw`, the record `line` of a failure, if it is of the workspace that is watched.
+    fn watch(&mut self, line: &Line<'_>, raw: &[u8]) {
+        let session = self.sessions.get(text_of(line.session_id.as_ref()));
+        if let Some(Open { run, .. }) = session.and_then(|session| session.open.as_deref())
+            && *run.workspace == *self.watched.workspace
+            && self
+                .watched
+                .host
+                .as_ref()
+                .is_none_or(|host| **host == *run.host)
+        {
+            let is_whole = line.private.is_none();
+            self.watched.session_id = is_whole.then(|| Arc::clone(&run.session_id));
+            self.watched.record.clear();
+            self.watched.record.extend_from_slice(raw);
+        }
+    }
+
     fn begin(&mut self, line: &Line<'_>) {
-        let (Some(id), Some(workspace)) = (&line.session_id, &line.workspace) else {
+        let (Some(Text(id)), Some(Text(workspace))) = (&line.session_id, &line.workspace) else {
             return;
         };
-        let session = self.sessions.entry(id.clone().into_owned()).or_default();
+        let id: Arc<str> = (**id).into();
+        let session = self.sessions.entry(Arc::clone(&id)).or_default();
         session.open = Some(Box::new(Open {
             run: Run {
-                session_id: id.clone().into_owned(),
-                workspace: workspace.clone().into_owned(),
-                host: line.host.clone().unwrap_or_default().into_owned(),
+                session_id: id,
+                workspace: self.names.get(workspace),
+                host: self.names.get(text_of(line.host.as_ref())),
                 ended: Moment::default(),
                 incidents: Vec::new(),
                 advised: None,
@@ -216,7 +323,7 @@ impl History {
     }
 
     fn face(&mut self, line: Line<'_>) {
-        let id = line.session_id.as_deref().unwrap_or_default();
+        let id = text_of(line.session_id.as_ref());
         let session = self.sessions.get_mut(id);
         let Some(open) = session.and_then(|session| session.open.as_mut()) else {
             return;
@@ -249,7 +356,7 @@ impl History {
 }
 
 impl Session {
-    fn read(&mut self, line: &Line<'_>) {
+    fn read(&mut self, line: &Line<'_>, names: &mut Names) {
         match &*line.event {
             "restored" => self.take_back(line.attempt_number.unwrap_or(0)),
             "session_finished" => {
@@ -262,7 +369,7 @@ impl Session {
             event => {
                 if let Some(open) = &mut self.open {
                     match event {
-                        "attempt_started" => open.attempt(line),
+                        "attempt_started" => open.attempt(line, names),
                         _ => open.attempted(line),
                     }
                 }
@@ -285,19 +392,19 @@ impl Session {
 }
 
 impl Open {
-    fn attempt(&mut self, line: &Line<'_>) {
-        let kind = line.strategy.as_deref().unwrap_or_default();
+    fn attempt(&mut self, line: &Line<'_>, names: &mut Names) {
+        let kind = text_of(line.strategy.as_ref());
         let kind = RecoveryStrategyType::from(kind.to_owned());
-        let action = line.action.as_deref().unwrap_or_default();
-        let name = step_name(&kind, line.recipe.as_deref(), action);
+        let action = text_of(line.action.as_ref());
+        let name = step_name(&kind, line.recipe.as_ref().map(|recipe| &*recipe.0), action);
         let place = self.tries.iter().position(|(known, _)| *known == name);
         let place = place.unwrap_or_else(|| {
             self.tries.push((name.clone(), 0));
             self.tries.len() - 1
         });
         self.tries[place].1 += 1;
-        let step = nth(&name, self.tries[place].1);
-        let id = line.attempt_id.as_deref().unwrap_or_default().to_owned();
+        let step = names.get(&nth(&name, self.tries[place].1));
+        let id = text_of(line.attempt_id.as_ref()).to_owned();
         let at = micros(&line.at);
         let from = if kind == RecoveryStrategyType::Retry {
             self.since
@@ -314,7 +421,7 @@ impl Open {
         self.since = at;
         let was_kept = self.kept;
         self.kept |= line.kept;
-        let id = line.attempt_id.as_deref().unwrap_or_default();
+        let id = text_of(line.attempt_id.as_ref());
         let Some((_, step, from)) = self.begun.take().filter(|begun| begun.0 == id) else {
             return;
         };
@@ -345,7 +452,7 @@ impl Open {
 
         self.run.ended = Moment(micros(&line.at).div_euclid(1_000_000));
         self.run.duration_seconds = line.duration_seconds;
-        let outcome = line.outcome.as_deref().unwrap_or_default();
+        let outcome = text_of(line.outcome.as_ref());
         let was_cut_off = line.exit_code == Some(TIMED_OUT);
         self.run.outcome = match outcome {
             "recovered" => Outcome::Recovered,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::failure::Category;
 use crate::learn::day::{DAY_SECONDS, Moment};
@@ -14,12 +15,12 @@ use crate::learn::guard::{
 use crate::learn::left_out::tries_left;
 use crate::learn::order::{best_order, to_front};
 use crate::learn::settings::{LearnMode, LearnSettings};
-use crate::learn::step::{Unit, all_steps, steps_of, units_of};
-use crate::learn::words::ago;
+use crate::learn::step::{UNITS_MAX, Unit, all_steps, steps_of, units_of};
+use crate::learn::words::{CURED_THIS, ago, left_out_in_words, sure_in_words};
 use crate::plan::{
     Advice, AdviceStatus, Candidate, Case, Expected, LeftOut, Plan, Planner, StepFacts,
 };
-use crate::wording::counted;
+use crate::wording::{counted, spelled};
 
 /// Trials, aged, without which nothing is advised.
 const TRIALS_MIN: f64 = 5.0;
@@ -116,9 +117,13 @@ fn follow(plan: &mut Plan, units: &[Unit], advice: &Advice) {
         steps.push(chosen);
     }
     plan.steps = steps;
-    let left_out = advice.left_out.iter();
+    let name = |step: &str| match step.strip_prefix("recipe:") {
+        Some(recipe) => format!("recipe {recipe}"),
+        None => step.to_owned(),
+    };
+    let left_out = left_out_in_words(&advice.left_out, &name).into_iter();
     plan.skipped
-        .extend(left_out.map(|one| format!("{}: {}", one.step, one.why)));
+        .extend(left_out.map(|(what, why)| format!("{what}: {why}")));
 }
 
 /// What history advises against `failure`, where `units` are the shipped plan. The same evidence at
@@ -155,9 +160,15 @@ pub fn advise(
     let remembered = remembered.filter(|_| evidence.trials(failure) >= TRIALS_MIN as u64);
     if let Some((remembered, said)) = remembered {
         let moved = to_front(units, &order, remembered);
-        if moved.first() == Some(&remembered) {
-            (order, why) = (moved, said);
-            left[remembered] = left[remembered].max(1);
+        let mut kept = left.clone();
+        kept[remembered] = kept[remembered].max(1);
+        let is_slower = weighed.is_slower((&moved, &kept), (&order, &left), person);
+        if moved.first() == Some(&remembered) && !is_slower {
+            why = match (&moved, &kept) == (&order, &left) {
+                true => format!("{why}; what stands first {said}"),
+                false => said,
+            };
+            (order, left) = (moved, kept);
         }
     }
     weighed.advice(units, failure, evidence, (&order, &left, person, why))
@@ -175,6 +186,10 @@ fn may_advise(
     }
     if units.is_empty() {
         return Err("nothing that is configured is for it".to_owned());
+    }
+    if units.len() > UNITS_MAX {
+        let units = counted(units.len() as u64, "strategy");
+        return Err(format!("the plan has {units}: more than are compared"));
     }
     if let Some(day) = evidence.tripped(failure) {
         return Err(format!(
@@ -278,14 +293,34 @@ impl Weighed {
         let steps: Vec<&Estimate> = of_shipped.iter().map(|place| &all[*place]).collect();
         let least = GAIN_SECONDS_MIN.max(GAIN_SHARE_MIN * to_the_end(&steps, person));
         if gained > SURE_DEVIATIONS * deviation && gained >= least {
-            let sure = certainty(gained, deviation) * 100.0;
-            return (new, format!("faster by the counts, {sure:.0} % sure"));
+            let sure = sure_in_words(certainty(gained, deviation));
+            return (new, format!("faster by the counts, {sure}"));
         }
         let says = match gained >= least {
             true => "another order may be better, but that is not sure yet",
             false => "another order would gain next to nothing",
         };
         (shipped, says.to_owned())
+    }
+
+    /// Whether the first order of units, with the tries that are left of each, is surely slower
+    /// than the second.
+    fn is_slower(
+        &self,
+        (order, left): (&[usize], &[usize]),
+        (other, left_of_other): (&[usize], &[usize]),
+        person: f64,
+    ) -> bool {
+        let (all, places) = flat(&self.estimates);
+        let of = |order: &[usize], left: &[usize]| -> Vec<usize> {
+            let units = order.iter();
+            units
+                .flat_map(|unit| places[*unit][..left[*unit]].to_vec())
+                .collect()
+        };
+        let (other, order) = (of(other, left_of_other), of(order, left));
+        let (gained, deviation) = gain(&all, &other, &order, person);
+        gained < -SURE_DEVIATIONS * deviation
     }
 
     /// The unit that cured this very failure last, and what is said of that.
@@ -301,12 +336,14 @@ impl Weighed {
             let times = steps
                 .iter()
                 .filter_map(|step| evidence.cured_last(failure, step));
-            times.filter(|then| now.0 - then.0 < MEMORY_SECONDS).max()
+            // A time to come is that of a clock that was wrong.
+            let is_of_late = |then: &Moment| (0..MEMORY_SECONDS).contains(&(now.0 - then.0));
+            times.filter(is_of_late).max()
         };
         let units = units.iter().enumerate();
         let all = units.filter_map(|(place, unit)| Some((cured(unit)?, place)));
         let (then, place) = all.max_by_key(|(then, place)| (*then, std::cmp::Reverse(*place)))?;
-        Some((place, format!("cured this very failure {}", ago(then, now))))
+        Some((place, format!("{CURED_THIS}{}", ago(then, now))))
     }
 
     fn advice(
@@ -373,8 +410,8 @@ impl Weighed {
         LeftOut {
             step: step.to_owned(),
             why: format!(
-                "cured {cured} of {tried} such failures here: {:.0} s for a chance of at most {:.0} %",
-                all[place].seconds,
+                "cured {cured} of {tried} such failures here: {} for a chance of at most {:.0} %",
+                spelled(Duration::try_from_secs_f64(all[place].seconds).unwrap_or_default()),
                 high * 100.0
             ),
         }

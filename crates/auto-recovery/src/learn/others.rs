@@ -103,10 +103,10 @@ impl Others {
     ) -> (BTreeMap<String, Summary>, Self) {
         let mut summaries: BTreeMap<String, Summary> = BTreeMap::new();
         for run in runs {
-            let summary = match summaries.get_mut(&run.workspace) {
+            let summary = match summaries.get_mut(&*run.workspace) {
                 Some(summary) => summary,
                 None => summaries
-                    .entry(run.workspace.clone())
+                    .entry(run.workspace.to_string())
                     .or_insert_with(|| empty.clone()),
             };
             let added = summary.add(&run, salt);

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::failure::{Category, Failure};
 use crate::learn::class::hash_of;
@@ -16,15 +17,18 @@ pub(super) struct Line<'a> {
     #[serde(borrow, default)]
     pub(super) at: Cow<'a, str>,
     #[serde(borrow, default)]
-    pub(super) session_id: Option<Cow<'a, str>>,
+    pub(super) session_id: Option<Text<'a>>,
+    /// What is encrypted of it.
+    #[serde(default)]
+    pub(super) private: Option<IgnoredAny>,
     // Of a session's beginning.
     #[serde(borrow, default)]
-    pub(super) workspace: Option<Cow<'a, str>>,
+    pub(super) workspace: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub(super) host: Option<Cow<'a, str>>,
+    pub(super) host: Option<Text<'a>>,
     // Of a failure.
     #[serde(borrow, default)]
-    pub(super) failure: Option<Text<'a>>,
+    pub(super) failure: Option<FailureText<'a>>,
     #[serde(default)]
     pub(super) category: Option<Category>,
     #[serde(default)]
@@ -33,13 +37,13 @@ pub(super) struct Line<'a> {
     #[serde(default)]
     pub(super) attempt_number: Option<u64>,
     #[serde(borrow, default)]
-    pub(super) attempt_id: Option<Cow<'a, str>>,
+    pub(super) attempt_id: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub(super) strategy: Option<Cow<'a, str>>,
+    pub(super) strategy: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub(super) action: Option<Cow<'a, str>>,
+    pub(super) action: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub(super) recipe: Option<Cow<'a, str>>,
+    pub(super) recipe: Option<Text<'a>>,
     #[serde(default)]
     pub(super) success: bool,
     #[serde(default)]
@@ -54,18 +58,27 @@ pub(super) struct Line<'a> {
     pub(super) confirmed: Option<bool>,
     #[serde(default)]
     pub(super) flaky: bool,
-    #[serde(borrow, default)]
-    pub(super) protected: Vec<Cow<'a, str>>,
+    #[serde(default)]
+    pub(super) protected: Vec<IgnoredAny>,
     // Of a session's end.
     #[serde(borrow, default)]
-    pub(super) outcome: Option<Cow<'a, str>>,
+    pub(super) outcome: Option<Text<'a>>,
     #[serde(default)]
     pub(super) duration_seconds: f64,
 }
 
+/// A text, borrowed if it has no escapes. (A bare `Cow` in an option or a list never borrows.)
+#[derive(Deserialize)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+/// The text, or an empty one.
+pub(super) fn text_of<'t>(text: Option<&'t Text<'_>>) -> &'t str {
+    text.map_or("", |text| &text.0)
+}
+
 /// The texts of a failure by which it is known again.
 #[derive(Deserialize)]
-pub(super) struct Text<'a> {
+pub(super) struct FailureText<'a> {
     #[serde(borrow, default)]
     error_type: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -73,27 +86,27 @@ pub(super) struct Text<'a> {
     #[serde(borrow, default)]
     source: Cow<'a, str>,
     #[serde(borrow, default)]
-    file_path: Option<Cow<'a, str>>,
+    file_path: Option<Text<'a>>,
     #[serde(borrow, default)]
-    stack_trace: Option<Cow<'a, str>>,
+    stack_trace: Option<Text<'a>>,
 }
 
-impl Text<'_> {
+impl FailureText<'_> {
     pub(super) fn into_failure(self) -> Failure {
         Failure {
             error_type: self.error_type.into_owned(),
             message: self.message.into_owned(),
             source: self.source.into_owned(),
-            file_path: self.file_path.map(Cow::into_owned),
-            stack_trace: self.stack_trace.map(Cow::into_owned),
+            file_path: self.file_path.map(|text| text.0.into_owned()),
+            stack_trace: self.stack_trace.map(|text| text.0.into_owned()),
             ..Failure::default()
         }
     }
 
     /// A hash of all that [`super::history`] makes of it, for it is made once a text.
     pub(super) fn hash(&self) -> [u8; 32] {
-        let file = self.file_path.as_deref().unwrap_or_default();
-        let trace = self.stack_trace.as_deref().unwrap_or_default();
+        let file = text_of(self.file_path.as_ref());
+        let trace = text_of(self.stack_trace.as_ref());
         let parts = [&*self.error_type, &self.message, &self.source, file, trace];
         hash_of(b"text", &parts)
     }

@@ -64,6 +64,11 @@ impl LearnSettings {
         person: PERSON,
         control_percent: 0,
     };
+
+    /// Whether what other projects saw counts.
+    pub fn counts_others(&self) -> bool {
+        self.scope != LearnScope::Workspace
+    }
 }
 
 impl LearnMode {

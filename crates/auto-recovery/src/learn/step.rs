@@ -13,6 +13,10 @@ use crate::strategy::RecoveryStrategyType::{self, Retry, Rollback};
 /// Tries of one strategy that have names of their own. The later ones are as the last.
 const TRIES_MAX: u32 = 8;
 
+/// Pieces of a plan that are compared: the work grows with the cube of their number, and no plan
+/// that anybody wrote by hand has as many.
+pub(super) const UNITS_MAX: usize = 64;
+
 /// What is tried as one piece of a plan, tries included.
 pub type Unit = PlannedUnit;
 
@@ -73,9 +77,11 @@ pub fn units_of(
     units
 }
 
-/// The steps that `unit` is, in order.
+/// The steps that `unit` is, in order. One on record may say any numbers: whoever made the record
+/// need not have been this program.
 pub(super) fn steps_of(unit: &Unit) -> Vec<String> {
-    let numbers = unit.first..unit.first + unit.tries;
+    let tries = unit.tries.clamp(1, TRIES_MAX);
+    let numbers = (0..tries).map(|number| unit.first.saturating_add(number));
     numbers.map(|number| nth(&unit.name, number)).collect()
 }
 
@@ -88,6 +94,25 @@ pub(super) fn all_steps(units: &[Unit]) -> Vec<String> {
 mod tests {
     use super::*;
     use RecoveryStrategyType::{Alternative, Fix};
+
+    #[test]
+    fn a_unit_on_record_has_no_more_tries_than_one_of_ours() {
+        let of = |first, tries| {
+            steps_of(&Unit {
+                name: "a".to_owned(),
+                first,
+                tries,
+                kind: Fix,
+                tier: None,
+                asked: true,
+                typed: false,
+            })
+        };
+        assert_eq!(of(1, 2), ["a", "a#2"]);
+        assert_eq!(of(1, u32::MAX).len(), TRIES_MAX as usize);
+        assert_eq!(of(u32::MAX, 3), ["a#8", "a#8", "a#8"]);
+        assert_eq!(of(1, 0), ["a"]);
+    }
 
     #[test]
     fn steps_have_names() {

@@ -4,6 +4,7 @@
 //! version, another salt and another choice of machines, and counts the journal anew.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +12,10 @@ use crate::learn::cell::Cell;
 use crate::learn::class::{Class, Key, Salt};
 use crate::learn::day::Day;
 use crate::learn::history::Run;
-use crate::learn::settings::LearnSettings;
 use crate::learn::tripwire::Tripwire;
 
 /// The version of the format and of the way of counting.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The most bytes of a summary: some thousand cells. Those that were used least recently go first.
 pub const SUMMARY_BYTES_MAX: usize = 64 * 1024;
@@ -30,12 +30,25 @@ const VERSIONS_MAX: usize = 8;
 /// What a day weighs that is older than a new version of the tool.
 const OLD_VERSION: f64 = 0.25;
 
+/// What is counted, and how. What was counted otherwise says something else.
+#[derive(Clone, Copy, Debug)]
+pub struct Counting<'a> {
+    /// What names are hashed with.
+    pub salt: Salt,
+    /// The machine whose runs count; `None` for every one.
+    pub host: Option<&'a str>,
+    /// What a person takes who has to look in the end.
+    pub person: Duration,
+}
+
 /// The summary of one workspace.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     v: u32,
-    /// What was counted: a hash of the salt and of the machines.
+    /// What was counted: a hash of the salt, the machines and a person's time.
     of: Key,
+    /// What a person takes who has to look, in milliseconds.
+    person: u64,
     /// The last runs that were counted: their ends and keys.
     runs: Vec<(i64, Key)>,
     classes: BTreeMap<Key, ClassCells>,
@@ -58,12 +71,12 @@ pub(super) struct ClassCells {
 }
 
 impl Summary {
-    /// An empty summary of runs that are counted with `salt`: those of every machine, or those of
-    /// `host` alone.
-    pub fn new(salt: Salt, host: Option<&str>) -> Self {
+    /// An empty summary of runs that are counted as `counting` says.
+    pub fn new(counting: &Counting<'_>) -> Self {
         Self {
             v: VERSION,
-            of: of(salt, host),
+            of: counting.key(),
+            person: counting.person_millis(),
             ..Self::default()
         }
     }
@@ -72,7 +85,7 @@ impl Summary {
     ///
     /// # Errors
     /// In words, why it is of no use.
-    pub fn read(text: &[u8], salt: Salt, host: Option<&str>) -> Result<Self, &'static str> {
+    pub fn read(text: &[u8], counting: &Counting<'_>) -> Result<Self, &'static str> {
         #[derive(Deserialize)]
         struct Version {
             v: u32,
@@ -82,7 +95,7 @@ impl Summary {
             return Err("it is of another version");
         }
         let read: Self = serde_json::from_slice(text).map_err(|_| "it is damaged")?;
-        match read.of == of(salt, host) {
+        match read.of == counting.key() {
             true => Ok(read),
             false => Err("it counts something else"),
         }
@@ -171,7 +184,7 @@ impl Summary {
         let Some(advised) = run.advised.filter(|one| one.applied && one.changed) else {
             return;
         };
-        let person = LearnSettings::default().person.as_secs_f64();
+        let person = self.person as f64 / 1000.0;
         let (Some(first), Some(took)) = (run.incidents.first(), run.realised(person)) else {
             return;
         };
@@ -282,9 +295,16 @@ impl ClassCells {
     }
 }
 
-fn of(salt: Salt, host: Option<&str>) -> Key {
-    match host {
-        Some(host) => salt.key(&["host", host]),
-        None => salt.key(&["every host"]),
+impl Counting<'_> {
+    fn key(&self) -> Key {
+        let person = self.person_millis().to_string();
+        match self.host {
+            Some(host) => self.salt.key(&["host", host, &person]),
+            None => self.salt.key(&["every host", &person]),
+        }
+    }
+
+    fn person_millis(&self) -> u64 {
+        u64::try_from(self.person.as_millis()).unwrap_or(u64::MAX)
     }
 }

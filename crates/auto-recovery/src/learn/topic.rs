@@ -45,8 +45,8 @@ pub fn topics(runs: &[Run]) -> Vec<Topic> {
             let key = (&*run.host, &*run.workspace, class);
             let (topic, was_advised) = all.entry(key).or_insert_with(|| {
                 let topic = Topic {
-                    host: run.host.clone(),
-                    workspace: run.workspace.clone(),
+                    host: run.host.to_string(),
+                    workspace: run.workspace.to_string(),
                     class: class.clone(),
                     failures: 0,
                     first: incident.at,
@@ -59,7 +59,8 @@ pub fn topics(runs: &[Run]) -> Vec<Topic> {
             topic.first = topic.first.min(incident.at);
             topic.last = topic.last.max(incident.at);
             if is_advised || !*was_advised {
-                topic.session_id.clone_from(&run.session_id);
+                topic.session_id.clear();
+                topic.session_id.push_str(&run.session_id);
                 *was_advised |= is_advised;
             }
         }
@@ -111,6 +112,7 @@ mod tests {
     use crate::failure::{Category, Failure};
     use crate::learn::class::Salt;
     use crate::learn::history::{Incident, Trial};
+    use crate::learn::settings::LearnScope;
     use crate::learn::step::Unit;
     use crate::strategy::RecoveryStrategyType::Retry;
 
@@ -128,7 +130,7 @@ mod tests {
         let at = Moment(day * DAY);
         let trial = Trial {
             at,
-            step: "retry#1".to_owned(),
+            step: "retry#1".into(),
             won: false,
             seconds: 30.0,
             number: 1,
@@ -175,7 +177,11 @@ mod tests {
             .map(|day| run((&format!("s{day}"), "/shop"), "ECONNREFUSED", day))
             .collect();
         let now = Moment(60 * DAY);
-        let evidence = Evidence::of_runs(runs, "/shop", (Salt::default(), now, false));
+        let of_workspace = LearnSettings {
+            scope: LearnScope::Workspace,
+            ..LearnSettings::default()
+        };
+        let evidence = Evidence::of_runs(runs, "/shop", (Salt::default(), now, &of_workspace));
         let unit = |name: &str, asked| Unit {
             name: name.to_owned(),
             first: 1,

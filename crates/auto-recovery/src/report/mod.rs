@@ -34,3 +34,4 @@ pub use markdown::write_markdown;
 pub use particulars::{Particular, particulars};
 pub use sarif::sarif;
 pub use source::Source;
+pub use telling::order_of;

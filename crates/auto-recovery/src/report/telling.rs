@@ -155,8 +155,28 @@ pub(super) fn failure_facts(story: &Story) -> Vec<Fact> {
             false => format!("{} (rule {})", detected.category, detected.rule),
         };
         facts.push(("Kind", words(kind)));
+        facts.extend(order_of(detected).map(|order| ("Order", words(order))));
     }
     facts
+}
+
+/// In which order what helps was tried, where history had another than the shipped one.
+pub fn order_of(detected: &FailureDetected) -> Option<String> {
+    let advice = detected.advice.as_deref()?;
+    if advice.status != "changed" {
+        return None;
+    }
+    let long = |seconds: f64| spelled(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+    let expected = format!(
+        "{} expected instead of {}",
+        long(advice.expected.order),
+        long(advice.expected.shipped)
+    );
+    Some(match (advice.applied, advice.control) {
+        (true, _) => format!("by history: {expected}"),
+        (false, true) => "the shipped one, as a control: history would have had another".to_owned(),
+        (false, false) => format!("the shipped one; by history: {expected}"),
+    })
 }
 
 fn command_end(detected: &FailureDetected) -> String {

@@ -102,7 +102,7 @@ pub use flow::{World, run};
 pub use helpers::consent::{Consent, Consented};
 pub use helpers::variables::{SESSION_VARIABLE, VALUE_BYTES_MAX};
 pub use last_line::TreeLeft;
-pub use learned::{Learning, units_on_record};
+pub use learned::{Learning, read_history, units_on_record};
 pub use meant::MEANT;
 pub use outcome::{ExitMap, FirstFailure, ResultFile, RunEnd, RunExit, RunOutcome};
 pub use planning::{Circumstances, Machine, Obstacle, PlannedAction, PlannedStep, RunPlan};

@@ -329,11 +329,8 @@ impl RunObserver for Narrator {
             )),
             RunEvent::Failed { .. } => self.failed(event),
             RunEvent::Advice { says, applied } => {
-                if *applied {
-                    self.line((Tone::Aside, "order"), says, &[]);
-                } else {
-                    self.line((Tone::Aside, "history"), &format!("would try {says}"), &[]);
-                }
+                let head = if *applied { "order" } else { "history" };
+                self.line((Tone::Aside, head), says, &[]);
             }
             RunEvent::NotTried { why } if mutex::lock(&self.verdict_said).contains(why) => {}
             // Said when it was refused.

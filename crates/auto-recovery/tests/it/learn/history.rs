@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use auto_recovery::RecoveryStrategyType::{self, Alternative, Fix, Retry, Rollback};
 use auto_recovery::learn::{
-    Evidence, FailureKey, History, Incident, LearnMode, LearnSettings, Moment, Run, Salt, Trial,
-    Unit, advise, step_name,
+    Counting, Evidence, FailureKey, History, Incident, LearnMode, LearnScope, LearnSettings,
+    Moment, Run, Salt, Trial, Unit, advise, step_name,
 };
 use auto_recovery::plan::Advice;
 use auto_recovery::recipe::Tier;
@@ -23,6 +23,13 @@ pub(super) const DAY: i64 = 86_400;
 pub(super) const TODAY: i64 = 20_400 * DAY;
 /// The machine that counts.
 pub(super) const HOST: &str = "this-machine";
+
+/// How it counts.
+pub(super) const COUNTING: Counting<'_> = Counting {
+    salt: SALT,
+    host: None,
+    person: std::time::Duration::from_secs(600),
+};
 
 /// Seconds of an unknown step.
 pub(super) const USUAL: f64 = 30.0;
@@ -99,7 +106,7 @@ impl Told {
             };
             Trial {
                 at: Moment(self.at),
-                step,
+                step: step.into(),
                 won: *won,
                 seconds: *seconds,
                 number: number as u64 + 1,
@@ -111,7 +118,7 @@ impl Told {
             at: Moment(self.at),
         };
         let mut run = Run::new(&self.id, &self.workspace, Moment(self.at), vec![incident]);
-        run.host.clone_from(&self.host);
+        run.host = self.host.as_str().into();
         run
     }
 
@@ -225,6 +232,10 @@ impl Question {
         LearnSettings {
             mode: LearnMode::On,
             person: std::time::Duration::from_secs_f64(self.person),
+            scope: match self.others {
+                true => LearnScope::User,
+                false => LearnScope::Workspace,
+            },
             ..LearnSettings::default()
         }
     }
@@ -235,7 +246,7 @@ impl Question {
 
     /// The advice by `runs`.
     pub(super) fn advice_of(&self, runs: Vec<Run>) -> Advice {
-        let evidence = Evidence::of_runs(runs, HERE, (SALT, Moment(self.now), self.others));
+        let evidence = Evidence::of_runs(runs, HERE, (SALT, Moment(self.now), &self.settings()));
         self.advice_by(&evidence)
     }
 

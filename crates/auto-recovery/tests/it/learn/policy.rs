@@ -9,6 +9,7 @@ use auto_recovery::learn::{
 use auto_recovery::plan::{Advice, AdviceStatus};
 use auto_recovery::testing::Random;
 
+use super::history::COUNTING;
 use super::world::{Kind, STEPS, Truth, World, normal, unit};
 
 const SALT: Salt = Salt(7);
@@ -169,7 +170,7 @@ struct Mind {
 
 impl Mind {
     fn new() -> Self {
-        let empty = Summary::new(SALT, None);
+        let empty = Summary::new(&COUNTING);
         Self {
             evidence: BTreeMap::new(),
             others: Others::like(&empty),
@@ -179,7 +180,7 @@ impl Mind {
 
     fn evidence(&mut self, project: usize) -> &mut Evidence {
         self.evidence.entry(project).or_insert_with(|| Evidence {
-            summary: Summary::new(SALT, None),
+            summary: Summary::new(&COUNTING),
             others: None,
             salt: SALT,
             now: Moment(0),
@@ -264,7 +265,7 @@ fn trial(truth: &Truth, place: usize, (won, seconds): (bool, f64), at: Moment) -
     };
     Trial {
         at,
-        step,
+        step: step.into(),
         won,
         seconds,
         number: 1,

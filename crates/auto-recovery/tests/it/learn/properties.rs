@@ -2,11 +2,15 @@
 //! histories.
 
 use auto_recovery::RecoveryStrategyType::{Alternative, Retry, Rollback};
-use auto_recovery::learn::{Evidence, Filter, Moment, Others, Run, Summary, Unit};
+use auto_recovery::learn::{
+    Counting, Evidence, Filter, History, Moment, Others, Run, Summary, Unit,
+};
 use auto_recovery::plan::{Advice, AdviceStatus, StepFacts};
 use auto_recovery::testing::{Random, Rounds};
 
-use super::history::{DAY, HERE, HOST, Question, SALT, TODAY, Told, USUAL, runs_of, shipped};
+use super::history::{
+    COUNTING, DAY, HERE, HOST, Question, SALT, TODAY, Told, USUAL, runs_of, shipped,
+};
 
 /// Histories of each property.
 const HISTORIES: Rounds = Rounds {
@@ -82,7 +86,7 @@ fn the_order_of_arrival_and_a_second_arrival_change_nothing() {
         }
         summary.fold();
         for workspace in ["/project/c", "/project/b", "/project/c"] {
-            let mut known = Summary::new(SALT, None);
+            let mut known = Summary::new(&COUNTING);
             let mut runs = runs_in(&question, workspace).into_iter();
             assert!(runs.all(|run| known.add(&run, SALT)));
             known.fold();
@@ -97,7 +101,7 @@ fn the_order_of_arrival_and_a_second_arrival_change_nothing() {
 }
 
 fn begun() -> (Summary, Others) {
-    let summary = Summary::new(SALT, None);
+    let summary = Summary::new(&COUNTING);
     let others = Others::like(&summary);
     (summary, others)
 }
@@ -382,19 +386,28 @@ fn with_little_or_nothing_the_shipped_order_stays() {
         assert_eq!(advice.status, AdviceStatus::Abstained);
         assert_eq!((&advice.order, advice.left_out.len()), (&advice.shipped, 0));
 
-        let mut summary = Summary::new(SALT, None);
+        let mut summary = Summary::new(&COUNTING);
         for run in question.told.iter().map(Told::run) {
             assert!(summary.add(&run, SALT));
         }
         let text = summary.to_text();
-        assert!(Summary::read(text.as_bytes(), SALT, None).is_ok());
-        assert!(Summary::read(text.as_bytes(), SALT, Some(HOST)).is_err());
+        assert!(Summary::read(text.as_bytes(), &COUNTING).is_ok());
+        let of_host = Counting {
+            host: Some(HOST),
+            ..COUNTING
+        };
+        assert!(Summary::read(text.as_bytes(), &of_host).is_err());
+        let of_another_person = Counting {
+            person: COUNTING.person * 2,
+            ..COUNTING
+        };
+        assert!(Summary::read(text.as_bytes(), &of_another_person).is_err());
         let cut = dice.index(text.len());
-        assert!(Summary::read(&text.as_bytes()[..cut], SALT, None).is_err());
-        for other in ["\"v\":1", "\"v\":3"] {
-            let other = text.replacen("\"v\":2", other, 1);
+        assert!(Summary::read(&text.as_bytes()[..cut], &COUNTING).is_err());
+        for other in ["\"v\":2", "\"v\":4"] {
+            let other = text.replacen("\"v\":3", other, 1);
             assert_ne!(other, text);
-            assert!(Summary::read(other.as_bytes(), SALT, None).is_err());
+            assert!(Summary::read(other.as_bytes(), &COUNTING).is_err());
         }
         changed
     });
@@ -404,12 +417,12 @@ fn with_little_or_nothing_the_shipped_order_stays() {
 fn what_is_counted_session_by_session_through_files_is_what_is_counted_at_once() {
     for_each(9, |_, question| {
         let expected = question.advice();
-        let empty = Summary::new(SALT, None);
+        let empty = Summary::new(&COUNTING);
         let mut texts = std::collections::BTreeMap::<&str, String>::new();
         let mut others = Others::like(&empty);
         for told in &question.told {
             let text = texts.get(&*told.workspace);
-            let read = |text: &String| Summary::read(text.as_bytes(), SALT, None).unwrap();
+            let read = |text: &String| Summary::read(text.as_bytes(), &COUNTING).unwrap();
             let mut summary = text.map_or_else(|| empty.clone(), read);
             let run = told.run();
             assert!(summary.add(&run, SALT));
@@ -420,7 +433,7 @@ fn what_is_counted_session_by_session_through_files_is_what_is_counted_at_once()
             texts.insert(&told.workspace, summary.to_text());
         }
         let text = texts.get(HERE);
-        let read = |text: &String| Summary::read(text.as_bytes(), SALT, None).unwrap();
+        let read = |text: &String| Summary::read(text.as_bytes(), &COUNTING).unwrap();
         let summary = text.map_or(empty, read);
         assert_eq!(
             question.advice_by(&seen(&question, summary, others)),
@@ -452,6 +465,48 @@ fn a_session_that_is_cleared_was_never_there() {
         assert_eq!(advice, question.advice_of(runs_of(&kept)));
         is_changed(&advice)
     });
+}
+
+#[test]
+fn the_newest_failure_is_remembered_until_it_is_removed_or_one_is_encrypted() {
+    let told = |id: &str, workspace: &str| Told {
+        id: id.to_owned(),
+        workspace: workspace.to_owned(),
+        host: HOST.to_owned(),
+        at: TODAY,
+        failure: 0,
+        trials: Vec::new(),
+    };
+    let mut history = History::watching(HERE, Some(HOST));
+    let read = |history: &mut History, lines: &[String]| {
+        lines.iter().for_each(|line| history.read(line.as_bytes()));
+        let newest = history.newest_failure();
+        newest.map(|newest| String::from_utf8(newest.record.to_vec()).unwrap())
+    };
+    assert_eq!(read(&mut history, &[]), None);
+    let first = told("first", HERE).lines();
+    assert_eq!(read(&mut history, &first), Some(first[1].clone()));
+    let second = told("second", HERE).lines();
+    assert_eq!(read(&mut history, &second), Some(second[1].clone()));
+    let elsewhere = told("elsewhere", "/project/there").lines();
+    assert_eq!(read(&mut history, &elsewhere), Some(second[1].clone()));
+    let mut of_another = told("of another", HERE);
+    of_another.host = "another-machine".to_owned();
+    assert_eq!(
+        read(&mut history, &of_another.lines()),
+        Some(second[1].clone())
+    );
+    let cleared = |id: &str| format!(r#"{{"event":"session_cleared","session_id":"{id}"}}"#);
+    assert_eq!(
+        read(&mut history, &[cleared("first")]),
+        Some(second[1].clone())
+    );
+    assert_eq!(read(&mut history, &[cleared("second")]), None);
+    let third = told("third", HERE).lines();
+    assert_eq!(read(&mut history, &third), Some(third[1].clone()));
+    let mut closed = told("fourth", HERE).lines();
+    closed[1] = closed[1].replacen('{', r#"{"private":"enc:x","#, 1);
+    assert_eq!(read(&mut history, &closed), None);
 }
 
 #[test]

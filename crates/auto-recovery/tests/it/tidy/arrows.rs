@@ -81,7 +81,7 @@ pub(super) const MODULES: Table<'_> = &[
     ("logger", &["error", "mutex", "attempt", "entry", "statistics", "integrity", "host", "audit", "jsonl", "export", "report", "wording"]),
     // What drives it all.
     ("manager", &["error", "mutex", "failure", "attempt", "entry", "strategy", "classify", "plan", "tier", "statistics", "exit", "host", "audit", "export", "logger", "wording"]),
-    ("run", &["error", "escape", "mutex", "failure", "attempt", "strategy", "detect", "plan", "learn", "command_line", "recipe", "tier", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "platform", "redaction", "integrity", "encryption", "workspace", "checkpoint", "audit", "report", "logger", "manager", "wording"]),
+    ("run", &["error", "escape", "mutex", "failure", "attempt", "strategy", "detect", "plan", "learn", "command_line", "recipe", "tier", "fixer", "exit", "files", "interrupt", "host", "patience", "process", "platform", "redaction", "integrity", "encryption", "workspace", "checkpoint", "audit", "report", "logger", "manager", "wording", "workers"]),
 ];
 
 /// The modules that embedders build on: what is public there changes with a line in CHANGELOG.md.
