@@ -5,17 +5,23 @@
 //! find no input and perhaps pass. What is found here keeps a command from being run again;
 //! standard input is not among it, because that is [kept](super::ReplayedInput), nor are files,
 //! which are [set back](super::InheritedFiles); sockets are there for talking, and a jobserver's
-//! pipes are for tokens.
+//! pipes are for tokens. What git itself reads, and leaves open in a hook, is none of the hook's.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::iter::successors;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use crate::platform::descriptors::{
-    ACCESS_MODE, CLOSE_ON_EXEC, OURS, WRITE_ONLY, flags, numbers, path_of_ours,
+    ACCESS_MODE, CLOSE_ON_EXEC, OURS, WRITE_ONLY, flags, numbers, of as descriptors_of,
+    path_of_ours,
 };
+use crate::platform::processes::Stat;
+
+/// Processes above us that are looked at: a hook that is a script of scripts has a few.
+const ANCESTORS_MAX: usize = 16;
 
 /// Standard streams under all their names: those of the command are not ours.
 const STREAMS: [&str; 6] = [
@@ -42,7 +48,8 @@ pub fn read_once(argv: &[OsString], makeflags: &OsStr) -> Option<String> {
         ));
     }
     let make = jobserver(&makeflags.to_string_lossy());
-    let inherited = inherited_pipes().find(|number| !make.contains(number));
+    let mut inherited = inherited_pipes().filter(|number| !make.contains(number));
+    let inherited = inherited.find(|number| !is_gits(*number));
     inherited.map(|number| {
         format!(
             "the command inherits a pipe (descriptor {number}), and what the first run read from \
@@ -85,6 +92,23 @@ fn inherited_pipes() -> impl Iterator<Item = u32> {
         let is_inherited = |flags: u32| flags & CLOSE_ON_EXEC == 0 && can_read(flags);
         number > 2 && is_fifo() && flags(number).is_some_and(is_inherited)
     })
+}
+
+/// Whether a git above us has our descriptor `number` open too: a push leaves the pipes to the
+/// other side open in its hooks.
+fn is_gits(number: u32) -> bool {
+    let Ok(ours) = fs::read_link(path_of_ours(number)) else {
+        return false;
+    };
+    let holds = |pid: i32| {
+        let theirs = descriptors_of(pid).into_iter().flatten().flatten();
+        let mut theirs = theirs.filter_map(|one| fs::read_link(one.path()).ok());
+        theirs.any(|one| one == ours)
+    };
+    let above = |of: &Stat| Stat::read(of.parent).filter(|above| above.pid > 1);
+    let all = successors(Stat::ours().as_ref().and_then(above), above);
+    let mut all = all.take(ANCESTORS_MAX);
+    all.any(|one| one.name.starts_with("git") && holds(one.pid))
 }
 
 fn can_read(flags: u32) -> bool {

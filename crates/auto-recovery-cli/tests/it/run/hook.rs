@@ -289,3 +289,24 @@ fn what_git_is_told_not_to_look_at_is_named() {
         assert_eq!(seen.stdout, "good\nbad\n", "{seen:?}");
     }
 }
+
+#[test]
+fn what_git_reads_in_a_push_keeps_no_command_from_being_run_again() {
+    let machine = repository("");
+    let recover = env!("CARGO_BIN_EXE_recover");
+    let hook =
+        format!("#!/bin/sh\nexec {recover} run --fix 'echo good > state' -- grep -q good state\n");
+    let hook = machine.write("project/.git/hooks/pre-push", &hook);
+    fs::set_permissions(hook, fs::Permissions::from_mode(0o755)).expect("make it executable");
+    let push = "git init -q --bare ../there && git push -q ../there HEAD:main";
+    let run = shell(&machine, push);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stderr.contains("recovered by fix"), "{run:?}");
+    // A pipe of whoever calls the hook is one that the first run empties.
+    let piped = format!("{recover} run --fix 'echo good > state' -- grep -q bad state");
+    let run = shell(
+        &machine,
+        &format!("echo x | {{ exec 5<&0 </dev/null; {piped}; }}"),
+    );
+    assert!(run.stderr.contains("close it with `5<&-`"), "{run:?}");
+}
