@@ -361,23 +361,47 @@ impl<'m> Recovering<'m> {
             return Ok(());
         };
         tried.not_covered = tree.not_covered();
-        if let Some(moved) = tree.history_moved() {
+        let moved = tree.history_moved();
+        let put_back = self.put_back_unless_kept(turn, tried);
+        // What had another name and has its own again is not gone.
+        let is_git = |(_, was): &(String, String)| was == ".git";
+        let has_git_back = match &put_back {
+            Ok(Some(undone)) => undone.renamed_back.iter().any(is_git),
+            _ => false,
+        };
+        if let Some(moved) = moved.filter(|_| !has_git_back) {
             tried.add(&moved);
         }
+        if let Some(undone) = put_back? {
+            tried.tell_of(&undone);
+            self.note_what_stays(&undone);
+        }
+        Ok(())
+    }
+
+    /// Puts back what the attempt left; `None` where it is kept.
+    fn put_back_unless_kept(
+        &mut self,
+        turn: &Turn<'_, '_>,
+        tried: &mut Tried,
+    ) -> Result<Option<Undone>> {
+        let Some(tree) = self.parts.tree.as_mut() else {
+            return Ok(None);
+        };
         if tried.verdict.is_cure() {
-            return Ok(());
+            return Ok(None);
         }
         if self.parts.settings.keep_failed_changes {
             tried.aftermath = Aftermath::Kept;
             self.kept = true;
-            return Ok(());
+            return Ok(None);
         }
         let is_end = matches!(tried.after, After::End(_)) || tried.passed_without();
         if tried.is_ground && !is_end {
             tried.aftermath = Aftermath::Kept;
             self.kept = true;
             tried.message = join(&tried.message, "kept as progress");
-            return Ok(());
+            return Ok(None);
         }
         let changed = tried.before.checkpoint != tried.verified.checkpoint;
         let tries_again = matches!(tried.after, After::SameStrategy(_));
@@ -390,19 +414,15 @@ impl<'m> Recovering<'m> {
                 tried.aftermath = Aftermath::Kept;
             }
             self.left |= changed;
-            return Ok(());
+            return Ok(None);
         }
-        let undone = if is_end && (self.kept || self.left) {
+        if is_end && (self.kept || self.left) {
             // What it was built upon goes with it, and its entry says so.
             let undone = tree.undo_all()?;
             (self.kept, self.left, self.put_back) = (false, false, true);
-            undone
-        } else {
-            tree.undo()?
-        };
-        tried.tell_of(&undone);
-        self.note_what_stays(&undone);
-        Ok(())
+            return Ok(Some(undone));
+        }
+        tree.undo().map(Some)
     }
 
     /// Remembers what an undo left in the tree.
