@@ -59,5 +59,5 @@ pub use tree::path::{display_path, some_names};
 pub use tree::protect::ProtectGlob;
 pub use tree::rules::Protected;
 pub use tree::scripts::scripts_of;
-pub use tree::watch::Uncovered;
+pub use tree::watch::{Uncovered, was_removed};
 pub use unfinished::{StartedGroup, Unfinished, UnfinishedRun, UnfinishedState};

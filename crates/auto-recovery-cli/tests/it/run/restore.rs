@@ -482,3 +482,50 @@ fn a_workspace_that_was_moved_is_named_with_the_way_out() {
     assert_eq!(back.code, 0, "{back:?}");
     assert_eq!(read(&machine, "value"), "broken\n");
 }
+
+#[test]
+fn what_no_checkpoint_holds_of_a_cure_is_named_by_the_undo() {
+    let machine = Machine::new();
+    let setup = "git init -q . && echo '*.env' > .gitignore && echo K > gone.env && \
+                 echo K > changed.env && echo bad > state && git add -A";
+    assert_eq!(machine.run(&mut machine.shell(setup)).code, 0);
+    let fix = "rm gone.env; echo L > changed.env; echo N > new.env; echo good > state";
+    let args = ["run", "--fix", fix, "--", "grep", "-q", "good", "state"];
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 0, "{run:?}");
+    let undone = machine.recover(&["undo"]);
+    assert_eq!(undone.code, 1, "{undone:?}");
+    for says in [
+        "gone.env is gone since attempt 1: ignored, and no checkpoint holds it",
+        "changed.env was left by attempt 1 and stays: ignored, and no checkpoint holds it",
+    ] {
+        assert!(undone.stderr.contains(says), "{undone:?}");
+    }
+    assert_eq!(read(&machine, "state"), "bad\n");
+    // Whoever mended it by hand is told no more of it.
+    machine.write("project/gone.env", "K\n");
+    let again = machine.recover(&["undo"]);
+    assert!(!again.stderr.contains("gone.env"), "{again:?}");
+}
+
+#[test]
+fn a_git_directory_that_has_its_name_again_is_not_told_to_be_gone() {
+    let machine = Machine::new();
+    let setup = "git init -q . && echo x > a && git add a && \
+                 git -c user.name=n -c user.email=e@e commit -qm first";
+    assert_eq!(machine.run(&mut machine.shell(setup)).code, 0);
+    let args = [
+        "run",
+        "--max-attempts",
+        "1",
+        "--fix",
+        "mv .git .git_off",
+        "--",
+        "false",
+    ];
+    let run = machine.recover(&args);
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stderr.contains("renamed back: .git"), "{run:?}");
+    assert!(!run.stderr.contains("is gone"), "{run:?}");
+    assert!(machine.work().join(".git/HEAD").exists());
+}

@@ -330,3 +330,28 @@ fn a_run_that_was_killed_is_nobody_beside() {
     assert!(run.stderr.contains("the tree is as it was"), "{run:?}");
     assert!(!machine.state().join("running").exists());
 }
+
+#[test]
+fn a_file_named_from_the_top_of_the_workspace_is_found_from_a_folder_below() {
+    let machine = Machine::new();
+    git(&machine.work(), &["init", "-q"]);
+    machine.write("project/member/src/lib.rs", "fn f() -> u8 { \"\" }\n");
+    // As cargo does: from the top, wherever it was started.
+    let check = "echo 'error[E0308]: mismatched types' >&2; echo ' --> member/src/lib.rs:1:16' >&2; \
+                 exit 101";
+    let fix = "cat \"$RECOVER_FILE\" > ../seen";
+    let args = [
+        "run",
+        "--max-attempts",
+        "1",
+        "--fix",
+        fix,
+        "--",
+        "sh",
+        "-c",
+        check,
+    ];
+    let run = recover_in(&machine, "project/member", &args);
+    assert!(run.stderr.contains("../member/src/lib.rs:1"), "{run:?}");
+    assert!(!run.stderr.contains("No such file"), "{run:?}");
+}

@@ -446,14 +446,26 @@ pub(in crate::checkpoint) fn uncovered_changes(
 
 const GITS: &str = "git's own";
 const GITS_GONE: &str = "git's own, gone";
+const IGNORED: &str = "ignored";
+const IGNORED_GONE: &str = "ignored, gone";
 
 /// Why a watched path of the tree is not covered.
 fn ignored_or_git(path: &[u8], is_gone: bool) -> &'static str {
     match (path.rsplit(|byte| *byte == b'/').next(), is_gone) {
         (Some(b".git"), true) => GITS_GONE,
         (Some(b".git"), false) => GITS,
-        (_, true) => "ignored, gone",
-        (_, false) => "ignored",
+        (_, true) => IGNORED_GONE,
+        (_, false) => IGNORED,
+    }
+}
+
+/// Of a path that is not covered for `reason`, and that only the record tells of: whether it was
+/// removed. `None` of what a checkpoint names too.
+pub fn was_removed(reason: &str) -> Option<bool> {
+    match reason {
+        GITS | IGNORED => Some(false),
+        GITS_GONE | IGNORED_GONE => Some(true),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::audit::LeftBehind;
-use crate::checkpoint::{Checkpoint, CheckpointStore, RestoreReport, Uncovered};
+use crate::checkpoint::{Checkpoint, CheckpointStore, RestoreReport, Uncovered, was_removed};
 use crate::run::tree::session_trees::AttemptTrees;
 
 /// What undone attempts left, by path as records name it.
@@ -107,14 +107,11 @@ pub(in crate::run) fn by_attempts(
     left.into_values().collect()
 }
 
-/// Whether `path`, which an attempt changed for this `reason`, may still be as that left it: what
-/// it removed is not there, what it changed or made is.
+/// Whether `path`, of which only the record tells, for this `reason`, may still be as the attempt
+/// left it: what it removed is not there, what it changed or made is.
 fn stays(store: &CheckpointStore, path: &str, reason: &str) -> bool {
-    store.is_at(path) != reason.ends_with(GONE)
+    was_removed(reason).is_some_and(|was_removed| store.is_at(path) != was_removed)
 }
-
-/// The end of the reason of a path that an attempt removed.
-const GONE: &str = ", gone";
 
 /// The halves of `path (reason)`.
 fn path_and_reason(text: &str) -> Option<(&str, &str)> {
