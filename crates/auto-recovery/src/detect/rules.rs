@@ -87,6 +87,7 @@ const DONE_WITHOUT: &[&str] = &[
     "from cache",
     "continuing",
     "(ignored)",
+    "They have been ignored, or old ones used",
     "Exception ignored in",
     "non-fatal",
     "recovered",
