@@ -67,6 +67,7 @@ pub struct Rules {
 /// Words of programs that try again after a failure.
 const TRIED_AGAIN: &[&str] = &[
     "retrying",
+    "tries remaining)",
     "will retry",
     "retry 1",
     "retry #1",
