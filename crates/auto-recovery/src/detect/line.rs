@@ -127,7 +127,10 @@ fn without_timestamp(line: &[u8]) -> &[u8] {
         .iter()
         .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'Z'))
         .count();
-    rest[end..].strip_prefix(b" ").unwrap_or(line)
+    let text = &rest[end..];
+    text.strip_prefix(b" ")
+        .or_else(|| text.strip_prefix(b"\t"))
+        .unwrap_or(line)
 }
 
 /// `##[error]text` and `##vso[task.logissue type=error]text`, as build agents mark lines.
@@ -187,6 +190,10 @@ const CARRIER_PATTERN: &str = concat!(
     r"|app\[\w+\] \w{3} \[\w+\] ?",
     // `🦋  error text`, `[2024-01-31, 12:00:00 UTC] {runner.py:154} INFO - text`
     r"|🦋  (?:info|warn|error|success) +|\[\d{4}-\d\d-\d\d[T, ][^\]]{6,24}\] \{[\w.]+\.py:\d+\} [A-Z]+ - ",
+    // `[task 2024-01-31T12:00:00.123Z] text`, `['error'] text`, `EXEC : text`, `137[stderr] text`
+    r"|\s*\[(?:task|vcs|fetches|setup|taskcluster) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z\] |\['error'\] |EXEC : |\d*\[stderr\] ",
+    // `[RUN_GRADLEW] text`, as builders of apps name their phases
+    r"|\[(?:RUN_GRADLEW|RUN_FASTLANE|INSTALL_DEPENDENCIES|INSTALL_PODS|PREBUILD|EAGER_BUNDLE|PREPARE_PROJECT|P(?:RE|OST)_INSTALL_HOOK)\] ",
     // `➤ YN0000: │ text`, `==> machine: text`
     r"|➤ YN0000: (?:\[[^\]]+\]: )?(?:│ )?|==> [\w.-]+: )",
 );
@@ -319,6 +326,14 @@ mod tests {
         check("9:12:13 PM: error: x", "error: x");
         check("2024-01-31T12:00:00.1Z stderr F error: x", "error: x");
         check("[pod/web-1/app] error: x", "error: x");
+        check("  [task 2024-01-31T12:00:00.123Z] error: x", "error: x");
+        check("[task 7] error: x", "[task 7] error: x");
+        check("[2024-01-31T12:00:00.1Z] ['error'] error: x", "error: x");
+        check("7>EXEC : npm ERR! x", "npm ERR! x");
+        check("137[stderr] error: x", "error: x");
+        check("[RUN_GRADLEW] [stderr] error: x", "error: x");
+        check("[MISSING_EXPORT] x", "[MISSING_EXPORT] x");
+        check("2024-01-31T12:00:00.1Z\tFATAL\tx", "FATAL\tx");
         check("[Container] 2024/01/31 12:00:00 error: x", "error: x");
         check("[Container] 2024/01/31 12:00:00.123 error: x", "error: x");
         check("remote:        npm error x", "npm error x");

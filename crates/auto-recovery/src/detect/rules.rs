@@ -64,9 +64,11 @@ pub struct Rules {
     pub(super) gave_up: Vec<usize>,
 }
 
-/// Words of programs that try again after a failure.
+/// Words of programs that try again after a failure, or go on with what they have.
 const TRIED_AGAIN: &[&str] = &[
     "retrying",
+    "tries remaining)",
+    "They have been ignored, or old ones used",
     "will retry",
     "retry 1",
     "retry #1",
