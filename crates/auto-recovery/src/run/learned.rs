@@ -114,12 +114,12 @@ impl Learning {
         };
         files.make_dir()?;
         let root = root_of(workspace);
-        let counted = match files.missed().exists() {
-            true => None,
-            false => self.counted_on(&files, store, (&root, session_id)),
-        };
+        if files.missed().exists() {
+            return self.recount(&files, store, (Some(&root), Stale::All));
+        }
+        let counted = self.counted_on(&files, store, (&root, session_id));
         let Some((mut summary, mut others)) = counted else {
-            return self.recount(&files, store, Some(&root));
+            return self.recount(&files, store, (Some(&root), Stale::Own));
         };
         write(&files.summary(&root), &summary.to_text())?;
         write(&files.others(), &others.to_text())
@@ -162,19 +162,25 @@ impl Learning {
         stores
             .filter(|path| path.is_dir())
             .for_each(|dir| miss_in(&dir));
-        if self.files().is_none_or(|files| !files.dir.exists()) {
+        let is_off = self.settings.mode == LearnMode::Off;
+        if is_off || self.files().is_none_or(|files| !files.dir.exists()) {
             return Ok(false);
         }
         if let Some(_lock) = self.lock()?
             && let Some(files) = self.files()
         {
-            self.recount(&files, store, None)?;
+            self.recount(&files, store, (None, Stale::All))?;
         }
         Ok(true)
     }
 
-    /// Writes the summaries that there are anew, and that of the workspace `root`.
-    fn recount(&self, files: &Files, store: &dyn AuditStore, root: Option<&str>) -> Result<()> {
+    /// Writes the summaries anew that are stale, and that of the workspace `root`.
+    fn recount(
+        &self,
+        files: &Files,
+        store: &dyn AuditStore,
+        which: (Option<&str>, Stale),
+    ) -> Result<()> {
         // Whoever misses a run from here on says so again.
         match std::fs::remove_file(files.missed()) {
             Err(error) if error.kind() != IoKind::NotFound => {
@@ -182,14 +188,19 @@ impl Learning {
             }
             _ => {}
         }
-        let recounted = self.recounted(files, store, root);
+        let recounted = self.recounted(files, store, which);
         if recounted.is_err() {
             self.miss();
         }
         recounted
     }
 
-    fn recounted(&self, files: &Files, store: &dyn AuditStore, root: Option<&str>) -> Result<()> {
+    fn recounted(
+        &self,
+        files: &Files,
+        store: &dyn AuditStore,
+        (root, stale): (Option<&str>, Stale),
+    ) -> Result<()> {
         let host = self.host();
         let empty = Summary::new(&self.counting(files.salt, host.as_deref()));
         let (history, _) = read_history(store, History::default())?;
@@ -200,7 +211,11 @@ impl Learning {
             .map(|(root, summary)| (files.summary(&root), summary))
             .collect();
         let own = root.map(|root| files.summary(root));
-        let old = files.summaries().into_iter();
+        let old = match stale {
+            Stale::All => files.summaries(),
+            Stale::Own => Vec::new(),
+        };
+        let old = old.into_iter();
         for path in old.filter(|path| Some(path) != own.as_ref()) {
             match by_path.remove(&path) {
                 Some(mut summary) => write(&path, &summary.to_text())?,
@@ -304,8 +319,19 @@ impl Learning {
         }
     }
 
-    /// The same, begun with a new salt, where there is none.
+    /// The same, begun with a new salt, where there is none: nobody can find any more what was
+    /// counted with another one.
     fn begin(&self, host: &dyn Host) -> Result<Files> {
+        for store in std::fs::read_dir(self.dir())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let name = store.file_name().to_string_lossy().into_owned();
+            if name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                let _not_ours = std::fs::remove_dir_all(store.path());
+            }
+        }
         let salt = host.random();
         let text = format!("{salt:016x}\n");
         replace(&self.dir().join("salt"), Synced::No, text.as_bytes())?;
@@ -323,6 +349,15 @@ impl Learning {
             open_own(&path, &mut options).map_err(|error| Error::io("open", &path, error))?;
         Ok(a_moment(|| file.try_lock().is_ok()).then_some(file))
     }
+}
+
+/// Which summaries are not what the journal says any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stale {
+    /// That of the workspace alone: it is not there, or of no use.
+    Own,
+    /// Every one.
+    All,
 }
 
 /// The files of the summaries of one store.

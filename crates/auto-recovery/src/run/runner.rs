@@ -428,7 +428,9 @@ impl Runner {
             return;
         };
         if let Ok(relative) = Path::new(file).strip_prefix(&self.request.command.cwd) {
-            failure.file_path = Some(relative.display().to_string());
+            // The directory itself is no place in it.
+            let relative = relative.display().to_string();
+            failure.file_path = Some(relative).filter(|relative| !relative.is_empty());
         }
     }
 

@@ -355,3 +355,16 @@ fn a_file_named_from_the_top_of_the_workspace_is_found_from_a_folder_below() {
     assert!(run.stderr.contains("../member/src/lib.rs:1"), "{run:?}");
     assert!(!run.stderr.contains("No such file"), "{run:?}");
 }
+
+#[test]
+fn the_folder_of_the_command_itself_is_no_place_of_a_failure() {
+    let machine = Machine::new();
+    let says = format!(
+        "echo \"fatal: detected dubious ownership in repository at '{}'\" >&2; exit 128",
+        machine.work().display()
+    );
+    let run = machine.recover(&["run", "-q", "--json", "--", "sh", "-c", &says]);
+    let failure = &run.json()["final_error"];
+    assert_eq!(failure["error_type"], "DubiousOwnership", "{run:?}");
+    assert!(failure["file_path"].is_null(), "{run:?}");
+}

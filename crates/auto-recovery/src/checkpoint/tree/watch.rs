@@ -459,8 +459,8 @@ fn ignored_or_git(path: &[u8], is_gone: bool) -> &'static str {
     }
 }
 
-/// Of a path that is not covered for `reason`, and that only the record tells of: whether it was
-/// removed. `None` of what a checkpoint names too.
+/// Whether a path that is not covered for `reason` was removed, where the record alone tells;
+/// `None` where a checkpoint names it too.
 pub fn was_removed(reason: &str) -> Option<bool> {
     match reason {
         GITS | IGNORED => Some(false),

@@ -107,7 +107,7 @@ pub(in crate::run) fn by_attempts(
     left.into_values().collect()
 }
 
-/// Whether `path`, of which only the record tells, for this `reason`, may still be as the attempt
+/// Whether `path`, on record for this `reason` and in no checkpoint, may still be as the attempt
 /// left it: what it removed is not there, what it changed or made is.
 fn stays(store: &CheckpointStore, path: &str, reason: &str) -> bool {
     was_removed(reason).is_some_and(|was_removed| store.is_at(path) != was_removed)
