@@ -17,8 +17,9 @@ Examples:
   recover advise --report                      what following the advice saves, by the controls
   recover advise --forget                      remove the summaries; they are counted anew
 
-CURED HERE counts days: a step that meets one failure many times on one day counts once. Chances are \"when tried here\": a step that is only reached when others failed is known by
-those cases alone. Nothing is run and nothing is recorded.
+CURED HERE counts days: a step that meets one failure many times on one day counts once. Chances
+are \"when tried here\": a step that is only reached when others failed is known by those cases
+alone. Nothing is run and nothing is recorded.
 
 Exit codes: 0; 1 if there is no such failure or session, or if what a session was advised does not
 come out again; 2 usage; 125.";

@@ -13,7 +13,7 @@ use auto_recovery::audit::{
 use auto_recovery::files::{Links, open_regular};
 use auto_recovery::learn::{
     ControlReport, Evidence, FailureKey, History, LearnMode, LearnSettings, Learned, Moment,
-    advise as advise_again, as_if_off, counts_in_words, days_until_back, document,
+    NewestFailure, advise as advise_again, as_if_off, counts_in_words, days_until_back, document,
     left_out_in_words, sure_in_words,
 };
 use auto_recovery::plan::{Advice, StepFacts};
@@ -43,11 +43,11 @@ const FAILURE_BYTES_MAX: u64 = 1024 * 1024;
 /// If the store or the failure cannot be read, or stdout cannot be written.
 pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
     let settings = context.settings.run.learn.settings();
+    if args.forget {
+        return forget(context);
+    }
     let store = context.store()?;
     let learning = learning(context, &*store);
-    if args.forget {
-        return forget(context, &learning);
-    }
     if args.report {
         let (runs, damage) = learning.runs(&*store)?;
         context.printer.damage(&damage);
@@ -65,11 +65,8 @@ pub(crate) fn advise(context: &Context, args: AdviseArgs) -> Result<Exit> {
     let history = History::watching(&workspace, learning.host().as_deref());
     let (history, damage) = library::read_history(&*store, history)?;
     context.printer.damage(&damage);
-    let newest = match history.newest_failure() {
-        Some(newest) => Some(Faced {
-            session_id: newest.session_id.to_owned(),
-            found: failure_of(newest.record)?,
-        }),
+    let newest = match history.newest_failure().and_then(faced) {
+        Some(newest) => Some(newest),
         None => newest(context, &*store)?,
     };
     let command = command_for(&*store, args.command, newest.as_ref())?;
@@ -112,8 +109,8 @@ pub(super) fn learning(context: &Context, store: &dyn AuditStore) -> Learning {
     Learning::new(&context.settings.state_dir.value, &store.url(), settings)
 }
 
-fn forget(context: &Context, learning: &Learning) -> Result<Exit> {
-    let is_removed = learning.forget()?;
+fn forget(context: &Context) -> Result<Exit> {
+    let is_removed = Learning::forget(&context.settings.state_dir.value)?;
     let says = match is_removed {
         true => "removed; the journal is counted anew at the end of the next recovery",
         false => "nothing was learned yet",
@@ -225,19 +222,18 @@ fn read_failure(file: &Path) -> Result<(Failure, Category)> {
     Ok((failure, category))
 }
 
-/// The failure that `record`, of the journal, is about.
-fn failure_of(record: &[u8]) -> Result<(Failure, Category)> {
-    let unreadable = |error| {
-        let context = "the newest failure of this workspace cannot be read";
-        Error::new(ErrorKind::Damaged, context).with_source(error)
-    };
+/// The failure that is the `newest`, if its record can be read.
+fn faced(newest: NewestFailure<'_>) -> Option<Faced> {
     #[derive(Deserialize)]
     struct Recorded {
         failure: Failure,
         category: Category,
     }
-    let Recorded { failure, category } = serde_json::from_slice(record).map_err(unreadable)?;
-    Ok((failure, category))
+    let Recorded { failure, category } = serde_json::from_slice(newest.record).ok()?;
+    Some(Faced {
+        session_id: newest.session_id.to_owned(),
+        found: (failure, category),
+    })
 }
 
 /// A failure on record.

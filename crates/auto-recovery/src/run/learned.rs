@@ -280,13 +280,13 @@ impl Learning {
         all.filter(move |run| filter.takes(run))
     }
 
-    /// Removes all summaries, of every store. The journal stays, and is counted anew at the end of
-    /// the next recovery. Returns whether there were any.
+    /// Removes all summaries in the state `state_dir`, of every store. The journal stays, and is
+    /// counted anew at the end of the next recovery. Returns whether there were any.
     ///
     /// # Errors
     /// If they cannot be removed.
-    pub fn forget(&self) -> Result<bool> {
-        let dir = self.dir();
+    pub fn forget(state_dir: &Path) -> Result<bool> {
+        let dir = state_dir.join(DIR);
         match std::fs::remove_dir_all(&dir) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == IoKind::NotFound => Ok(false),
