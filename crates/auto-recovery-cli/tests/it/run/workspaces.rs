@@ -364,7 +364,8 @@ fn the_folder_of_the_command_itself_is_no_place_of_a_failure() {
         machine.work().display()
     );
     let run = machine.recover(&["run", "-q", "--json", "--", "sh", "-c", &says]);
-    let failure = &run.json()["final_error"];
+    let told: serde_json::Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let failure = &told["final_error"];
     assert_eq!(failure["error_type"], "DubiousOwnership", "{run:?}");
     assert!(failure["file_path"].is_null(), "{run:?}");
 }
