@@ -52,6 +52,11 @@ pub fn next(next_action: &str) -> &str {
     }
 }
 
+/// `seconds` as people say them. A number that is no duration has no length.
+pub fn long(seconds: f64) -> String {
+    spelled(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default())
+}
+
 /// `duration` as people say it, in at most two units: `40 ms`, `1.8 s`, `61 s`, `8 h 40 min`.
 pub fn spelled(duration: Duration) -> String {
     let tenths = (duration.as_millis() + 50) / 100;

@@ -19,7 +19,7 @@ use auto_recovery::learn::{
 use auto_recovery::plan::{Advice, StepFacts};
 use auto_recovery::recipe::Situation;
 use auto_recovery::run::{self as library, Learning, RunPlan, units_on_record};
-use auto_recovery::wording::{counted, cut, spelled};
+use auto_recovery::wording::{counted, cut, long};
 use auto_recovery::{Category, Error, ErrorKind, Failure, Result, classify};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -421,17 +421,12 @@ fn rows(context: &Context, advice: &Advice, name: &dyn Fn(&str) -> String) -> St
             counts_in_words(step.others),
             format!("{:.0} %", step.chance * 100.0),
             format!("{:.0}–{:.0}", step.low * 100.0, step.high * 100.0),
-            spelled(seconds(step.seconds)),
+            long(step.seconds),
             number(place(&advice.shipped, &step.step), "–"),
             number(place(&advice.order, &step.step), "left out"),
         ]);
     }
     table.render()
-}
-
-/// `seconds` as a duration; none that is no duration has any length.
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 fn table(
@@ -461,8 +456,8 @@ fn table(
         ))?;
     }
     if advice.expected.shipped > 0.0 && advice.order != advice.shipped {
-        let new = spelled(seconds(advice.expected.order));
-        let shipped = spelled(seconds(advice.expected.shipped));
+        let new = long(advice.expected.order);
+        let shipped = long(advice.expected.shipped);
         let sure = sure_in_words(advice.expected.sure);
         line(&match new == shipped {
             true => format!("  to the end: {new} either way, expected"),

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
+use clap::ValueEnum as _;
 
 use crate::output::escape_text;
 use crate::output::fold::{breaks, indent_within};
@@ -144,8 +145,8 @@ impl FromStr for ColorChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let all = [Self::Auto, Self::Always, Self::Never];
-        let named = all.into_iter().find(|one| one.as_str() == text);
+        let mut all = Self::value_variants().iter().copied();
+        let named = all.find(|one| one.as_str() == text);
         named.ok_or_else(|| format!("`{text}` is no choice of colours: use auto, always or never"))
     }
 }

@@ -100,11 +100,8 @@ impl CheckpointSession {
         let args = ["ls-tree", "-r", "-l", "-z", "--full-tree", &commit];
         let listing = store.git.reading(git_dir, store.root.path(), &args);
         let mut listed = read_listing(&store.git.output(listing, "git ls-tree")?, revision)?;
-        let nested: Vec<RelPath> = self.nested.keys().cloned().collect();
-        let is_nested = |path: &[u8]| {
-            let mut above = ancestors(path);
-            above.any(|dir| nested.iter().any(|nested| **nested == *dir))
-        };
+        let nested: BTreeSet<RelPath> = self.nested.keys().cloned().collect();
+        let is_nested = |path: &[u8]| ancestors(path).any(|dir| nested.contains(dir));
         listed.retain(|one| !is_nested(&one.path));
         self.check_size(revision, &listed)?;
         let tracked = self.tracked_now();
@@ -203,7 +200,7 @@ impl Aside {
         let tree = aside.tree();
         make_private_dirs(&tree).map_err(|e| Error::io("create directory", &tree, e))?;
         // Only a merge into the tree minds a sparse checkout.
-        let steps: &[&[&str]] = match git_dir.join("info/sparse-checkout").exists() {
+        let steps: &[&[&str]] = match is_sparse(git_dir) {
             true => &[&["read-tree", "-m", "-u", commit]],
             false => &[
                 &["read-tree", commit],
@@ -220,6 +217,9 @@ impl Aside {
 
     /// The paths that a sparse checkout leaves out.
     fn left_out(&self, git: &Git, git_dir: &Path) -> Result<BTreeSet<RelPath>> {
+        if !is_sparse(git_dir) {
+            return Ok(BTreeSet::new());
+        }
         let mut command = git.reading(git_dir, &self.tree(), &["ls-files", "-t", "-z"]);
         command.env("GIT_INDEX_FILE", self.index());
         let listing = git.output(command, "git ls-files")?;
@@ -239,6 +239,12 @@ impl Aside {
     fn remove(&self) {
         let _not_there = fs::remove_dir_all(&self.dir);
     }
+}
+
+/// Whether the checkout of `git_dir` may be sparse: it has patterns, which count where its
+/// configuration says so.
+fn is_sparse(git_dir: &Path) -> bool {
+    git_dir.join("info/sparse-checkout").exists()
 }
 
 impl Drop for Aside {

@@ -1,12 +1,10 @@
 //! Controls: sessions that keep the shipped order, for they alone say what the advice saves.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::learn::class::hash_of;
 use crate::learn::history::Run;
-use crate::wording::spelled;
+use crate::wording::long;
 
 /// Controls without which nothing is said of a saving.
 const CONTROLS_MIN: usize = 20;
@@ -130,7 +128,7 @@ impl ControlReport {
                 self.advised,
                 self.without,
                 self.controls,
-                spelled(Duration::try_from_secs_f64(self.person).unwrap_or_default())
+                long(self.person)
             ),
         }
     }

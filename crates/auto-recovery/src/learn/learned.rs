@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::failure::Category;
 use crate::learn::day::{DAY_SECONDS, Moment};
@@ -20,7 +19,7 @@ use crate::learn::words::{CURED_THIS, ago, left_out_in_words, sure_in_words};
 use crate::plan::{
     Advice, AdviceStatus, Candidate, Case, Expected, LeftOut, Plan, Planner, StepFacts,
 };
-use crate::wording::{counted, spelled};
+use crate::wording::{counted, long};
 
 /// Trials, aged, without which nothing is advised.
 const TRIALS_MIN: f64 = 5.0;
@@ -312,13 +311,8 @@ impl Weighed {
         person: f64,
     ) -> bool {
         let (all, places) = flat(&self.estimates);
-        let of = |order: &[usize], left: &[usize]| -> Vec<usize> {
-            let units = order.iter();
-            units
-                .flat_map(|unit| places[*unit][..left[*unit]].to_vec())
-                .collect()
-        };
-        let (other, order) = (of(other, left_of_other), of(order, left));
+        let order = places_of(&places, order, left);
+        let other = places_of(&places, other, left_of_other);
         let (gained, deviation) = gain(&all, &other, &order, person);
         gained < -SURE_DEVIATIONS * deviation
     }
@@ -362,8 +356,7 @@ impl Weighed {
             .map(|step| self.left_out(&shipped, step))
             .collect();
         let (all, places) = flat(&self.estimates);
-        let of = |unit: &usize| places[*unit][..left[*unit]].to_vec();
-        let of_new: Vec<usize> = order.iter().flat_map(of).collect();
+        let of_new = places_of(&places, order, left);
         let of_shipped: Vec<usize> = (0..all.len()).collect();
         let (gained, deviation) = gain(&all, &of_shipped, &of_new, person);
         let refs =
@@ -411,7 +404,7 @@ impl Weighed {
             step: step.to_owned(),
             why: format!(
                 "cured {cured} of {tried} such failures here: {} for a chance of at most {:.0} %",
-                spelled(Duration::try_from_secs_f64(all[place].seconds).unwrap_or_default()),
+                long(all[place].seconds),
                 high * 100.0
             ),
         }
@@ -446,6 +439,12 @@ impl Weighed {
 fn rest(steps: &[String], left_out: &[LeftOut]) -> Vec<String> {
     let is_left = |step: &&String| !left_out.iter().any(|one| one.step == **step);
     steps.iter().filter(is_left).cloned().collect()
+}
+
+/// The places of the steps of `order`, as many of each unit as are `left`.
+fn places_of(places: &[Vec<usize>], order: &[usize], left: &[usize]) -> Vec<usize> {
+    let of = |unit: &usize| places[*unit][..left[*unit]].to_vec();
+    order.iter().flat_map(of).collect()
 }
 
 /// All of `steps` in one row, and the places of each unit's in it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::learn::day::Moment;
 use crate::plan::{Advice, AdviceStatus, LeftOut, StepFacts};
-use crate::wording::{counted, spelled};
+use crate::wording::{counted, long, spelled};
 
 /// `14 of 16`, or a dash where nothing was tried.
 pub fn counts_in_words([cured, tried]: [u64; 2]) -> String {
@@ -60,8 +60,7 @@ fn reason(facts: &StepFacts) -> String {
     if facts.here[1] == 0 && facts.others[0] > 0 {
         return cured(facts.others, "elsewhere");
     }
-    let takes = Duration::try_from_secs_f64(facts.seconds).unwrap_or_default();
-    format!("it takes {}", spelled(takes))
+    format!("it takes {}", long(facts.seconds))
 }
 
 /// What is left out and why, where nothing moves.

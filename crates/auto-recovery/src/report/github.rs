@@ -10,11 +10,11 @@ use std::fmt::Write as _;
 
 use super::ci::{self, CiReport, Verdict};
 use super::short::{cut, first_line};
-use super::telling::long;
 use super::text::{block, code, inline};
 use crate::escape::push_visible;
 use crate::failure::Failure;
 use crate::wording::counted;
+use crate::wording::long;
 
 /// Most bytes in a step's summary; all steps' commands write into one.
 pub const SUMMARY_BYTES_MAX: usize = 1024 * 1024;

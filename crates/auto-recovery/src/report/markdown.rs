@@ -8,7 +8,7 @@ use super::excerpts::{Seen, Shown};
 use super::kept::{self, Excerpt, Rest};
 use super::source::{Source, is_looked_into};
 use super::story::Story;
-use super::telling::{self, Fact, Said, first_line, long};
+use super::telling::{self, Fact, Said, first_line};
 use super::text::{block, code, inline};
 use crate::audit::Damage;
 use crate::audit::session_id::short;
@@ -16,6 +16,7 @@ use crate::entry::RecoveryAuditEntry;
 use crate::error::{Error, Result};
 use crate::host::timestamp;
 use crate::report::chart::Tone;
+use crate::wording::long;
 use crate::wording::{counted, cut};
 
 /// How many characters of a text stand in a cell of the table.

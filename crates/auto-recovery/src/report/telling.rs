@@ -1,8 +1,6 @@
 //! The words of a report: how a session ended, the facts about it and its attempts, what was not
 //! tried and why. Each form writes the same words.
 
-use std::time::Duration;
-
 use super::particulars::particulars;
 use super::story::Story;
 use crate::audit::{
@@ -11,7 +9,7 @@ use crate::audit::{
 use crate::entry::RecoveryAuditEntry;
 use crate::failure::Failure;
 use crate::report::chart::Tone;
-use crate::wording::{self, counted, shell_word, spelled};
+use crate::wording::{self, counted, long, shell_word};
 
 /// The rule of a failure that none knows, as records have it.
 const NO_RULE: &str = "none";
@@ -166,7 +164,6 @@ pub fn order_of(detected: &FailureDetected) -> Option<String> {
     if advice.status != "changed" {
         return None;
     }
-    let long = |seconds: f64| spelled(Duration::try_from_secs_f64(seconds).unwrap_or_default());
     let expected = format!(
         "{} expected instead of {}",
         long(advice.expected.order),
@@ -425,9 +422,4 @@ pub(super) fn first_line(text: &str) -> String {
     let mut short: String = line.chars().take(CHARS_MAX).collect();
     short.push('…');
     short
-}
-
-/// `seconds` in words.
-pub(super) fn long(seconds: f64) -> String {
-    spelled(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default())
 }

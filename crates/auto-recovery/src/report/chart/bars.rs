@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::svg::{Chart, Tone, long, number, percent, text};
+use super::svg::{Chart, Tone, number, percent, text};
+use crate::wording::long;
 
 /// Pixels of the highest bar, and those above it.
 const HIGH: f64 = 96.0;

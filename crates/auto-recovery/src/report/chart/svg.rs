@@ -1,9 +1,6 @@
 //! Frame and letters of a chart.
 
-use std::time::Duration;
-
 use crate::report::markup::escaped;
-use crate::wording::spelled;
 
 /// The rules of all charts, for the `<style>` of their page.
 pub const STYLE: &str = include_str!("chart.css");
@@ -85,11 +82,6 @@ pub(super) fn percent(part: f64, whole: f64) -> String {
 pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// `seconds` in words.
-pub(super) fn long(seconds: f64) -> String {
-    spelled(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default())
 }
 
 /// The first of the round distances from which at most `ticks_max` cover `seconds`.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::svg::{Chart, Tone, long, percent, step, text};
+use super::svg::{Chart, Tone, percent, step, text};
+use crate::wording::long;
 
 /// The share of the width that a label takes on a telephone.
 const LABEL_SHARE: f64 = 0.085;

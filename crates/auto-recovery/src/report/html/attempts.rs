@@ -12,9 +12,10 @@ use crate::report::kept::{self, Excerpt, Rest};
 use crate::report::markup::escaped;
 use crate::report::source::{Source, is_looked_into};
 use crate::report::story::Story;
-use crate::report::telling::{self, long};
+use crate::report::telling;
 use crate::statistics::instant;
 use crate::wording::counted;
+use crate::wording::long;
 
 /// Attempts that the page has, the last ones; more are counted.
 const ATTEMPTS_MAX: usize = 1_000;

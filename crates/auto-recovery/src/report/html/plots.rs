@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::report::chart::{self, Bar, Chart, Share, Span, Tone};
 use crate::report::story::Story;
-use crate::report::telling::long;
 use crate::statistics::instant;
+use crate::wording::long;
 use crate::wording::{counted, cut};
 
 /// Characters of a strategy's name in a mark's title.
