@@ -278,7 +278,7 @@ fn the_end_is_two_lines_with_what_people_ask_whatever_the_command_is_called() {
             "exits 1: files changed (--fail-on-change) · recover undo",
         ),
         (
-            ["--deadline=2s", "--base-delay=9s", "--retry=3"],
+            ["--deadline=50s", "--base-delay=60s", "--retry=3"],
             "exit 3",
             "exit 124: deadline · the tree is as it was",
         ),
