@@ -279,7 +279,8 @@ fn tell(context: &Context, session_id: &str, restored: &TreeRestored) -> Result<
     }
     for path in &put.foreign {
         printer.warn(format_args!(
-            "{path} is not as the session left it, and is kept · --whole-tree takes it back too"
+            "{path} was not changed by the session alone, and is kept · --whole-tree takes it back \
+             too"
         ));
     }
     tell_of_uncovered(
@@ -425,7 +426,7 @@ fn show_preview(context: &Context, session_id: &str, previewed: &TreePreview) ->
     }
     for path in foreign {
         printer.warn(format_args!(
-            "{path} is not as the session left it, and would be kept"
+            "{path} was not changed by the session alone, and would be kept"
         ));
     }
     tell_of_uncovered(

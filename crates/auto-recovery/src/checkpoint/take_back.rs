@@ -68,7 +68,7 @@ pub enum Wanted {
 pub struct PutBack {
     /// Paths that were put back, sorted.
     pub restored: Vec<String>,
-    /// Paths that are not as the session left them any more, or that changed meanwhile: kept.
+    /// Paths that others changed, or may have changed, during the session or since: kept.
     pub foreign: Vec<String>,
     /// Paths that differ and that no checkpoint holds.
     pub not_covered: Vec<Uncovered>,
@@ -100,7 +100,7 @@ pub struct Previewed {
 pub struct Preview {
     /// Paths that it would change, sorted.
     pub changes: Vec<Previewed>,
-    /// Paths that it would leave, because they are not as the session left them.
+    /// Paths that it would leave, because others changed, or may have changed, them.
     pub foreign: Vec<String>,
     /// Paths that it would leave, because no checkpoint holds them.
     pub not_covered: Vec<Uncovered>,
@@ -109,7 +109,7 @@ pub struct Preview {
 /// One path of a session: how it was left, and how it is wanted.
 #[derive(Clone, Debug, PartialEq)]
 struct Claimed {
-    /// The states that the session, and restores of it, left.
+    /// The states that the session, and restores of it, left; none where others had a part in it.
     left: Vec<Option<Node>>,
     wanted: Option<Node>,
 }
@@ -148,22 +148,28 @@ impl Wanted {
             Self::AfterFirst(steps) => (steps, steps.first().map(|step| &step.after.manifest)),
         };
         let mut claimed: BTreeMap<RelPath, Claimed> = BTreeMap::new();
+        let mut shared: BTreeMap<RelPath, Claimed> = BTreeMap::new();
         for step in steps {
             for difference in step.before.manifest.differences(&step.after.manifest) {
                 let display = display_path(difference.path);
+                let (before, after) = (difference.before, difference.after);
+                let wanted = match first_after {
+                    Some(manifest) => manifest.get(difference.path),
+                    None => before,
+                };
                 if step.foreign.contains(&display) {
+                    let one = Claimed {
+                        left: Vec::new(),
+                        wanted: wanted.cloned(),
+                    };
+                    shared.entry(difference.path.clone()).or_insert(one);
                     continue;
                 }
-                let (before, after) = (difference.before, difference.after);
                 let has_stayed =
                     || step.stayed.contains(&display) || is_left_by_undo(after, before);
                 let left = match step.is_undone && !has_stayed() {
                     true => before,
                     false => after,
-                };
-                let wanted = match first_after {
-                    Some(manifest) => manifest.get(difference.path),
-                    None => difference.before,
                 };
                 let known = claimed.entry(difference.path.clone());
                 let known = known.or_insert_with(|| Claimed {
@@ -177,6 +183,10 @@ impl Wanted {
             }
         }
         claimed.retain(|_, path| path.left.iter().any(|left| *left != path.wanted));
+        // A state that others had a part in is none that the session left: it is named, and kept.
+        for (path, one) in shared {
+            claimed.entry(path).or_insert(one);
+        }
         claimed
     }
 
@@ -333,7 +343,7 @@ enum Would {
     /// It is as wanted.
     Stand,
     GoBack,
-    /// It is not as the session left it.
+    /// It is not as the session left it, or not the session's alone.
     Differ,
     /// No checkpoint holds it.
     Stay(Uncovered),

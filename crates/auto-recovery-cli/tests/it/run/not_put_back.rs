@@ -485,7 +485,7 @@ fn what_a_fix_made_and_mounted_on_is_named_while_mounted_and_removed_after() {
             let told = "new was left by attempt 1 and stays: a mount point";
             assert!(restore.stderr.contains(told), "{more:?}: {restore:?}");
             assert!(
-                !restore.stderr.contains("as the session left it"),
+                !restore.stderr.contains("by the session alone"),
                 "{restore:?}"
             );
         }
@@ -508,7 +508,7 @@ fn what_a_fix_made_and_mounted_on_is_named_while_mounted_and_removed_after() {
         let restore = machine.recover(&["restore", "s"]);
         assert_eq!(restore.code, 1, "{restore:?}");
         assert!(
-            restore.stderr.contains("new is not as the session left it"),
+            restore.stderr.contains("new was not changed by the session alone"),
             "{restore:?}"
         );
         assert_eq!(read(&machine, "new/mine"), "kept\n");

@@ -291,6 +291,19 @@ fn a_server_that_is_run_beside_delays_nothing_and_keeps_what_it_may_have_written
     machine.write("stop", "");
     assert!(server.wait().expect("it ends").success());
     assert!(!machine.state().join("running").exists());
+    // Whose that is nobody knows, so a person is told, and decides.
+    for named in [&["undo", "--preview"][..], &["undo"]] {
+        let undone = machine.recover(named);
+        assert_eq!(undone.code, 1, "{undone:?}");
+        let says = "value was not changed by the session alone";
+        assert!(undone.stderr.contains(says), "{undone:?}");
+        assert_eq!(read(&machine, "value"), "half\n", "{undone:?}");
+    }
+    let whole = machine.recover(&["undo", "--whole-tree"]);
+    assert_eq!(whole.code, 0, "{whole:?}");
+    assert_eq!(read(&machine, "value"), "broken\n", "{whole:?}");
+    let again = machine.recover(&["undo"]);
+    assert_eq!(again.code, 0, "{again:?}");
 }
 
 #[test]
