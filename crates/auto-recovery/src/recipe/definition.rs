@@ -33,6 +33,9 @@ pub struct Recipe {
     /// Tools whose failure it also mends when another command ran them, as `make` does. It then
     /// works on the file the failure names, or on the command the output shows.
     pub tools: Vec<String>,
+    /// Tools whose failures its command passes on as they are, as `cargo clippy` does those of
+    /// `rustc`: one of several commands may be meant by them.
+    pub passes_on: Vec<String>,
     /// Categories it is for; all if empty.
     pub categories: Vec<Category>,
     /// Error types it is for; all if empty.

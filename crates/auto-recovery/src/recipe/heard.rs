@@ -49,7 +49,7 @@ impl<'a> Heard<'a> {
         recipe: &Recipe,
         recipes: &[Recipe],
     ) -> impl Iterator<Item = &(Announced, Vec<Words>)> {
-        let is_named = self.names(recipe);
+        let is_named = self.names_command_of(recipe);
         let last = match is_named || !self.is_source_open() {
             true => None,
             false => self.announced().position(|(_, readings)| {
@@ -105,6 +105,14 @@ impl<'a> Heard<'a> {
     pub(super) fn names(&self, recipe: &Recipe) -> bool {
         let failure = self.situation.failure;
         failure.is_some_and(|failure| recipe.tools.contains(&failure.source))
+    }
+
+    /// Whether the failure is known to come from a tool of `recipe`, or from one whose failures its
+    /// command passes on.
+    pub(super) fn names_command_of(&self, recipe: &Recipe) -> bool {
+        let failure = self.situation.failure;
+        self.names(recipe)
+            || failure.is_some_and(|failure| recipe.passes_on.contains(&failure.source))
     }
 
     /// Whether nothing but the command itself says which tool reported the failure.

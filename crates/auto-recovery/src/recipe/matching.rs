@@ -172,7 +172,7 @@ impl Recipe {
     /// tool reported the failure.
     fn for_what_was_typed(&self, heard: &Heard<'_>) -> Result<Vec<Candidate<'_>>, Misfit> {
         let failure = heard.situation.failure;
-        let is_asked = failure.is_none() || self.tools.is_empty() || heard.names(self);
+        let is_asked = failure.is_none() || self.tools.is_empty() || heard.names_command_of(self);
         let mut found: Vec<Candidate<'_>> = Vec::new();
         let mut misfit = Misfit::Command;
         for reading in &heard.readings {

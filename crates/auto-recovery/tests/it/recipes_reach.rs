@@ -219,3 +219,27 @@ fn a_flag_with_a_value_is_left_out_with_it() {
         check("dart-format", &command, "dart format lib");
     }
 }
+
+/// Lints of the compiler come by `cargo clippy` too, beside other commands of the same program.
+#[test]
+fn a_failure_that_a_command_passes_on_is_mended_by_what_is_its_own() {
+    let book = RecipeBook::built_in();
+    let recipe = |name: &str| book.recipes().iter().find(|one| one.name == name).unwrap();
+    let lint = Failure {
+        file_path: Some("src/lib.rs".to_owned()),
+        ..Failure::new("unused_imports", "unused import: `std::fmt`", "rustc")
+    };
+    let line = "cargo fmt --check && cargo clippy --offline -- -D warnings";
+    let typed = ["sh", "-c", line].map(str::to_owned);
+    let mended = "cargo clippy --fix --allow-dirty --allow-staged --allow-no-vcs --offline -- -W warnings";
+    let by = |name: &str, argv: &[String], output: &str| {
+        let found = found(recipe(name), argv, &lint, output);
+        found.into_iter().map(|(argv, _)| argv).collect::<Vec<_>>()
+    };
+    assert_eq!(by("clippy", &typed, ""), [mended]);
+    assert_eq!(by("rustfmt", &typed, ""), [""; 0]);
+    let announced = "+ cargo fmt --check\n+ cargo clippy --offline -- -D warnings\n";
+    assert_eq!(by("clippy", &words("sh -x lint.sh"), announced), [mended]);
+    // Who only builds is not told what clippy would say.
+    assert_eq!(by("clippy", &words("make build"), "+ cargo build\n"), [""; 0]);
+}
