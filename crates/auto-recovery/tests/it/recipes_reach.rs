@@ -231,7 +231,8 @@ fn a_failure_that_a_command_passes_on_is_mended_by_what_is_its_own() {
     };
     let line = "cargo fmt --check && cargo clippy --offline -- -D warnings";
     let typed = ["sh", "-c", line].map(str::to_owned);
-    let mended = "cargo clippy --fix --allow-dirty --allow-staged --allow-no-vcs --offline -- -W warnings";
+    let mended =
+        "cargo clippy --fix --allow-dirty --allow-staged --allow-no-vcs --offline -- -W warnings";
     let by = |name: &str, argv: &[String], output: &str| {
         let found = found(recipe(name), argv, &lint, output);
         found.into_iter().map(|(argv, _)| argv).collect::<Vec<_>>()
@@ -241,5 +242,8 @@ fn a_failure_that_a_command_passes_on_is_mended_by_what_is_its_own() {
     let announced = "+ cargo fmt --check\n+ cargo clippy --offline -- -D warnings\n";
     assert_eq!(by("clippy", &words("sh -x lint.sh"), announced), [mended]);
     // Who only builds is not told what clippy would say.
-    assert_eq!(by("clippy", &words("make build"), "+ cargo build\n"), [""; 0]);
+    assert_eq!(
+        by("clippy", &words("make build"), "+ cargo build\n"),
+        [""; 0]
+    );
 }

@@ -3,6 +3,7 @@
 //! Mounts and immutable files take root; elsewhere these tests say so and end.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -194,6 +195,47 @@ fn what_is_somebody_elses_in_a_directory_of_theirs_is_named() {
         &mut machine.shell("exec setpriv --reuid=65534 --clear-groups ../recover run -- true"),
     );
     assert_eq!(again.code, 0, "{again:?}");
+}
+
+/// A new file could not be given to that group, so the one that stands there is written.
+#[test]
+fn a_file_of_a_group_that_its_owner_is_not_in_keeps_it() {
+    let machine = Machine::new();
+    if !is_root() || !tries("setpriv", &["--reuid=65534", "--clear-groups", "true"]) {
+        skipped("nobody else can be run as here");
+        return;
+    }
+    write(&machine, "value", "broken\n");
+    let value = machine.work().join("value");
+    for path in [machine.root(), &machine.work(), &machine.home(), &value] {
+        std::os::unix::fs::chown(path, Some(65534), Some(7)).expect("give it away");
+    }
+    let program = machine.root().join("recover");
+    fs::copy(env!("CARGO_BIN_EXE_recover"), &program).expect("copy recover");
+    let run = machine.run(&mut machine.shell(
+        "exec setpriv --reuid=65534 --regid=65534 --clear-groups ../recover run --max-attempts 1 \
+         --fix 'echo half >> value' -- false",
+    ));
+    assert_eq!(run.code, 1, "{run:?}");
+    assert_eq!(read(&machine, "value"), "broken\n", "{run:?}");
+    let found = fs::metadata(&value).expect("it is there");
+    assert_eq!((found.uid(), found.gid()), (65534, 7), "{run:?}");
+    assert!(run.stderr.contains("the tree is as it was"), "{run:?}");
+}
+
+#[test]
+fn what_a_link_leads_to_outside_is_named_by_the_undo() {
+    let machine = Machine::new();
+    machine.write("outside", "old\n");
+    std::os::unix::fs::symlink("../outside", machine.work().join("link")).expect("a link");
+    let fix = "echo new > link; touch ok";
+    let run = machine.recover(&["run", "--fix", fix, "--", "test", "-e", "ok"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let undone = machine.recover(&["undo"]);
+    assert_eq!(undone.code, 1, "{undone:?}");
+    let told = "link was left by attempt 1 and stays: a link that leads out of the tree";
+    assert!(undone.stderr.contains(told), "{undone:?}");
+    assert!(!machine.work().join("ok").exists(), "{undone:?}");
 }
 
 #[test]
@@ -508,7 +550,9 @@ fn what_a_fix_made_and_mounted_on_is_named_while_mounted_and_removed_after() {
         let restore = machine.recover(&["restore", "s"]);
         assert_eq!(restore.code, 1, "{restore:?}");
         assert!(
-            restore.stderr.contains("new was not changed by the session alone"),
+            restore
+                .stderr
+                .contains("new was not changed by the session alone"),
             "{restore:?}"
         );
         assert_eq!(read(&machine, "new/mine"), "kept\n");

@@ -84,7 +84,8 @@ fn restore_takes_back_what_the_session_did_and_not_what_came_later() {
     assert_eq!(back.code, 1, "one was left: {back:?}");
     assert_eq!(back.stdout, "new\n");
     assert!(
-        back.stderr.contains("value was not changed by the session alone"),
+        back.stderr
+            .contains("value was not changed by the session alone"),
         "{back:?}"
     );
     assert_eq!(read(&machine, "value"), "edited later\n");

@@ -6,6 +6,7 @@ use std::io;
 
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, fstat, futimens};
 use rustix::io::Errno;
+use rustix::process::{Gid, getegid, geteuid, getgroups};
 
 use crate::checkpoint::repository::blobs::{Blobs, CopyError};
 use crate::checkpoint::restore::compare;
@@ -175,11 +176,19 @@ fn tell_apart(file: &File, was: &Stamp, host: &dyn Host) -> io::Result<()> {
     Ok(futimens(file, &times)?)
 }
 
-/// Whether only the file that stands there has the owner it shall have, because we cannot give it.
+/// Whether only the file that stands there has the owner and the group it shall have, because we
+/// cannot give them.
 fn keeps_owner_only_here(stamp: &Stamp, wanted: Told<Ids>) -> bool {
-    let user = rustix::process::geteuid();
-    let is_theirs = wanted.0 == Some(stamp.owner) && stamp.owner.uid != user.as_raw();
-    is_theirs && !user.is_root()
+    let user = geteuid();
+    let Ids { uid, gid } = stamp.owner;
+    let may_give = || uid == user.as_raw() && is_own_group(gid);
+    wanted.0 == Some(stamp.owner) && !user.is_root() && !may_give()
+}
+
+/// Whether we are in the group `gid`, so that we may give our files to it.
+fn is_own_group(gid: u32) -> bool {
+    let is_it = |group: Gid| group.as_raw() == gid;
+    is_it(getegid()) || getgroups().is_ok_and(|groups| groups.into_iter().any(is_it))
 }
 
 /// Writes the blob `id` to `file`; a repository that does not give it breaks the whole restore.

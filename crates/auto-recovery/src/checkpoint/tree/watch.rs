@@ -463,7 +463,7 @@ fn ignored_or_git(path: &[u8], is_gone: bool) -> &'static str {
 /// `None` where a checkpoint names it too.
 pub fn was_removed(reason: &str) -> Option<bool> {
     match reason {
-        GITS | IGNORED => Some(false),
+        GITS | IGNORED | LEADS_OUT => Some(false),
         GITS_GONE | IGNORED_GONE => Some(true),
         _ => None,
     }
