@@ -184,7 +184,8 @@ const CARRIER_PATTERN: &str = concat!(
     // `       > text`, as nix quotes a build's log; `(12:00:00) text`; `10:12:13 AM: text`
     r"| {7}> |\(\d\d:\d\d:\d\d\) |\d:\d\d:\d\d [AP]M: ",
     // `stderr F text`, `[pod/name/container] text`, `[Container] 2024/01/31 12:00:00 text`
-    r"|std(?:err|out) [FP] |\[pod/[\w.-]+/[\w.-]+\] |\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d[\d.]* ",
+    // `Remote: text`, as a backup quotes its other side
+    r"|Remote: |std(?:err|out) [FP] |\[pod/[\w.-]+/[\w.-]+\] |\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d[\d.]* ",
     // `remote:        text`, `2024-01-31T12:00:00+00:00 app[web.1]: text`, `app[1a] ord [info]text`
     r"|remote: {5,}(?:! +)?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*[+-]\d\d:\d\d (?:\w+\[[\w.-]+\]: )?",
     r"|app\[\w+\] \w{3} \[\w+\] ?",

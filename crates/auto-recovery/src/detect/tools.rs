@@ -89,6 +89,7 @@ const SUBCOMMANDS: &[(&str, &str, &str)] = &[
     ("go", "vet", "vet"),
     ("go", "fmt", "gofmt"),
     ("docker", "compose", "docker-compose"),
+    ("dart", "analyze", "dart-analyze"),
     ("terraform", "fmt", "terraform-fmt"),
 ];
 
