@@ -6,7 +6,7 @@ use memchr::memchr_iter;
 use regex::bytes::Regex;
 
 use super::edges::{ends, last_filled, last_line, starts_near_the_ends};
-use super::found::{Command, Found, Hit, Place, Within, shown};
+use super::found::{Command, Found, Hit, Place, Within, bounded, shown};
 use super::line::{is_aside, line_at, only_warns, starts_above, starts_below, undecorated};
 use super::naming;
 use super::nearby;
@@ -21,9 +21,6 @@ use super::whose::is_packages;
 use super::words;
 use crate::command_line::Announcements;
 use crate::failure::{Category, Failure};
-
-/// Longest message that is kept: as much as a person reads at a glance, with room for a path.
-const MESSAGE_BYTES_MAX: usize = 2 * 1024;
 
 /// Lines above a headline that are searched for a reason.
 const REASON_LINES_ABOVE: usize = 10;
@@ -181,8 +178,12 @@ impl Case<'_> {
             }
             None => None,
         };
-        if let Some(hit) = &hit {
-            found.look_around(hit, prepared);
+        match &hit {
+            Some(hit) => found.look_around(hit, prepared),
+            None if prepared.rule.finds_by_exit() => {
+                (found.file, found.line_number) = self.last_place().unzip();
+            }
+            None => {}
         }
         let is_finding = prepared.rule.category == Category::CodeQuality && !prepared.is_users;
         is_packages_code |= is_finding && found.file.as_deref().is_some_and(is_packages);
@@ -507,11 +508,7 @@ impl Case<'_> {
     }
 
     fn unexplained(&self) -> Detection {
-        let mut streams = [0, 1].map(|stream| self.unsettled(stream)).into_iter();
-        let place = streams.find_map(|text| {
-            let last = last_filled(text)?;
-            nearby::place(text, last.start, nearby::Reach::Last)
-        });
+        let place = self.last_place();
         let failure = Failure::new(
             self.exit_name(),
             bounded(self.last_words()),
@@ -526,6 +523,12 @@ impl Case<'_> {
             category: Category::Unknown,
             rule: NO_RULE.to_owned(),
         }
+    }
+
+    /// The first place that the last lines name, standard error's before standard output's.
+    fn last_place(&self) -> Option<(String, u64)> {
+        let mut streams = [0, 1].map(|stream| self.unsettled(stream)).into_iter();
+        streams.find_map(|text| nearby::place(text, last_filled(text)?.start, nearby::Reach::Last))
     }
 
     /// What is left of a stream below what is settled.
@@ -585,14 +588,4 @@ fn renamed(captured: String, rule: &Rule) -> String {
     names
         .find(|(from, _)| *from == captured)
         .map_or(captured, |(_, to)| to.clone().into_owned())
-}
-
-/// Cuts the message at a character, with a mark at the cut.
-fn bounded(mut message: String) -> String {
-    if message.len() > MESSAGE_BYTES_MAX {
-        let mark = "…";
-        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX - mark.len()));
-        message.push_str(mark);
-    }
-    message
 }

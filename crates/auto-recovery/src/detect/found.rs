@@ -14,6 +14,9 @@ use super::trace;
 use super::whose::{is_go_root, is_packages};
 use crate::failure::Category;
 
+/// Longest message that is kept: as much as a person reads at a glance, with room for a path.
+const MESSAGE_BYTES_MAX: usize = 2 * 1024;
+
 /// Lines above the telling one that are searched for a rule's `under`: a compiler quotes few.
 const UNDER_LINES: usize = 8;
 
@@ -230,4 +233,14 @@ impl Found {
 /// Decodes bytes as text; invalid UTF-8 becomes the replacement character.
 pub(super) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.trim_ascii()).into_owned()
+}
+
+/// Cuts the message at a character, with a mark at the cut.
+pub(super) fn bounded(mut message: String) -> String {
+    if message.len() > MESSAGE_BYTES_MAX {
+        let mark = "…";
+        message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX - mark.len()));
+        message.push_str(mark);
+    }
+    message
 }

@@ -111,7 +111,7 @@ fn without_quotes(line: &[u8]) -> &[u8] {
     }
 }
 
-/// `2024-01-31T12:00:00.1234567Z text`, as CI services write it.
+/// `2024-01-31T12:00:00.1234567Z text`, as CI services write it, or with the hours of a zone.
 fn without_timestamp(line: &[u8]) -> &[u8] {
     let shape = b"dddd-dd-ddTdd:dd:dd";
     let dated = line.len() > shape.len()
@@ -127,10 +127,20 @@ fn without_timestamp(line: &[u8]) -> &[u8] {
         .iter()
         .take_while(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'Z'))
         .count();
-    let text = &rest[end..];
+    let text = without_zone(&rest[end..]);
     text.strip_prefix(b" ")
         .or_else(|| text.strip_prefix(b"\t"))
         .unwrap_or(line)
+}
+
+/// `+0100 text`, the hours by which a time is ahead.
+fn without_zone(text: &[u8]) -> &[u8] {
+    match text {
+        [b'+' | b'-', zone @ ..] if zone.len() > 4 && zone[..4].iter().all(u8::is_ascii_digit) => {
+            &zone[4..]
+        }
+        _ => text,
+    }
 }
 
 /// `##[error]text` and `##vso[task.logissue type=error]text`, as build agents mark lines.
@@ -184,7 +194,8 @@ const CARRIER_PATTERN: &str = concat!(
     // `       > text`, as nix quotes a build's log; `(12:00:00) text`; `10:12:13 AM: text`
     r"| {7}> |\(\d\d:\d\d:\d\d\) |\d:\d\d:\d\d [AP]M: ",
     // `stderr F text`, `[pod/name/container] text`, `[Container] 2024/01/31 12:00:00 text`
-    r"|std(?:err|out) [FP] |\[pod/[\w.-]+/[\w.-]+\] |\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d[\d.]* ",
+    // `Remote: text`, as a backup quotes its other side
+    r"|Remote: |std(?:err|out) [FP] |\[pod/[\w.-]+/[\w.-]+\] |\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d[\d.]* ",
     // `remote:        text`, `2024-01-31T12:00:00+00:00 app[web.1]: text`, `app[1a] ord [info]text`
     r"|remote: {5,}(?:! +)?|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*[+-]\d\d:\d\d (?:\w+\[[\w.-]+\]: )?",
     r"|app\[\w+\] \w{3} \[\w+\] ?",
@@ -194,6 +205,8 @@ const CARRIER_PATTERN: &str = concat!(
     r"|\s*\[(?:task|vcs|fetches|setup|taskcluster) \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[\d.]*Z\] |\['error'\] |EXEC : |\d*\[stderr\] ",
     // `[RUN_GRADLEW] text`, as builders of apps name their phases
     r"|\[(?:RUN_GRADLEW|RUN_FASTLANE|INSTALL_DEPENDENCIES|INSTALL_PODS|PREBUILD|EAGER_BUNDLE|PREPARE_PROJECT|P(?:RE|OST)_INSTALL_HOOK)\] ",
+    // `[ERROR] [org.gradle.api.Task] text`, as Gradle logs with --debug
+    r"|\[[A-Z]+\] \[(?:org\.gradle|system\.(?:out|err))[\w.]*\] ",
     // `➤ YN0000: │ text`, `==> machine: text`
     r"|➤ YN0000: (?:\[[^\]]+\]: )?(?:│ )?|==> [\w.-]+: )",
 );

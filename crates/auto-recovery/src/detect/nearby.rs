@@ -139,6 +139,11 @@ pub(super) fn quoted_file(line: &[u8]) -> Option<String> {
     let pattern = QUOTED
         .get_or_init(|| compile(QUOTED_PATTERN).expect("the tests of this file try the pattern"));
     let captures = pattern.captures(line)?;
+    // A program that a runner started is no place.
+    let start = captures.get_match().start();
+    if line[..start].ends_with(b"process ") {
+        return None;
+    }
     let file = shown_file(&captures["file"]);
     // After a drive, a quoting language doubles the separators of folders.
     Some(match file.as_bytes().get(1) {
@@ -244,6 +249,7 @@ mod tests {
         check("when creating \"pod.yaml\": forbidden", Some("pod.yaml"));
         check(r"denied: 'C:\\shop\\a.txt'", Some(r"C:\shop\a.txt"));
         check("the name \"/shelf\" is taken", None);
+        check("The process '/usr/bin/git' failed with exit code 1", None);
         check("object 'a.b' has no 'c/d'", None);
         check(
             "type 'application/json' at \"https://example.org/a.json\"",

@@ -209,6 +209,12 @@ impl Rule {
         self.sign == Sign::Exit && self.category == Category::Unknown && self.exit.is_empty()
     }
 
+    /// Whether it knows a finding or a failed test by the exit code alone.
+    pub(super) fn finds_by_exit(&self) -> bool {
+        let has_places = matches!(self.category, Category::CodeQuality | Category::TestFailure);
+        self.sign == Sign::Exit && has_places
+    }
+
     /// Refuses a rule that could never hold, or whose patterns are no patterns.
     pub(super) fn check(&self) -> Result<()> {
         let bad = |what: String| Error::new(ErrorKind::InvalidInput, what);

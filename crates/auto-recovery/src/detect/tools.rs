@@ -89,6 +89,9 @@ const SUBCOMMANDS: &[(&str, &str, &str)] = &[
     ("go", "vet", "vet"),
     ("go", "fmt", "gofmt"),
     ("docker", "compose", "docker-compose"),
+    ("buf", "format", "buf-format"),
+    ("buf", "lint", "buf-lint"),
+    ("dart", "analyze", "dart-analyze"),
     ("terraform", "fmt", "terraform-fmt"),
 ];
 

@@ -31,6 +31,7 @@ const PACKAGES: &[&str] = &[
     "/share/julia/",
     "/nix/store/",
     "/Pods/",
+    "/Library/PackageCache/",
     "/Carthage/Checkouts/",
     "/SourcePackages/checkouts/",
     "/.build/checkouts/",
@@ -47,7 +48,14 @@ const PACKAGES: &[&str] = &[
 ];
 
 /// Folders of packages at the top of a project.
-const TOP_FOLDERS: &[&str] = &["vendor/", "Pods/", "_opam/", "deps/", "elm-stuff/"];
+const TOP_FOLDERS: &[&str] = &[
+    "vendor/",
+    "Pods/",
+    "_opam/",
+    "deps/",
+    "elm-stuff/",
+    "Library/PackageCache/",
+];
 
 /// Whether `path` lies in a package that the project only uses.
 pub(super) fn is_packages(path: &str) -> bool {
