@@ -6,9 +6,12 @@
 use std::ffi::OsStr;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+
+use rustix::process::Signal;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{self, Links, Synced, read_small};
@@ -404,16 +407,22 @@ fn check(finished: Finished, what: &str) -> Result<()> {
         return Ok(());
     }
     let text = String::from_utf8_lossy(&stderr);
-    let text = text.trim();
-    let kind = if text.contains("No space left on device") || text.contains("Disk quota exceeded") {
-        ErrorKind::NoSpace
-    } else {
-        ErrorKind::Tool
+    let is_too_large =
+        status.signal() == Some(Signal::XFSZ.as_raw()) || text.contains("File too large");
+    let is_full = is_too_large
+        || text.contains("No space left on device")
+        || text.contains("Disk quota exceeded");
+    let kind = match is_full {
+        true => ErrorKind::NoSpace,
+        false => ErrorKind::Tool,
     };
-    Err(Error::new(
-        kind,
-        format!("{what} failed ({status}): {text}"),
-    ))
+    let mut says = format!("{what} failed ({status})");
+    let limit = is_too_large.then_some("a file would be larger than `ulimit -f` allows");
+    let said = Some(text.trim()).filter(|text| !text.is_empty());
+    for part in said.into_iter().chain(limit) {
+        says = format!("{says}: {part}");
+    }
+    Err(Error::new(kind, says))
 }
 
 fn start_error(program: &OsStr, error: io::Error) -> Error {
@@ -427,5 +436,37 @@ fn start_error(program: &OsStr, error: io::Error) -> Error {
             ),
         ),
         _ => Error::os(format!("failed to start {program}"), error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::ExitStatus;
+
+    use super::*;
+
+    fn told(status: i32, stderr: &str) -> (ErrorKind, String) {
+        let finished = Finished {
+            status: ExitStatus::from_raw(status),
+            stderr: stderr.as_bytes().to_vec(),
+        };
+        let error = check(finished, "git x").unwrap_err();
+        (error.kind(), error.to_string())
+    }
+
+    #[test]
+    fn why_git_failed_is_told_where_it_says_nothing_too() {
+        let limit =
+            "git x failed (signal: 25 (SIGXFSZ)): a file would be larger than `ulimit -f` allows";
+        assert_eq!(told(25, "\n"), (ErrorKind::NoSpace, limit.to_owned()));
+        let bad = "git x failed (exit status: 1): fatal: bad";
+        assert_eq!(
+            told(1 << 8, "fatal: bad\n"),
+            (ErrorKind::Tool, bad.to_owned())
+        );
+        let none = "git x failed (exit status: 1)";
+        assert_eq!(told(1 << 8, ""), (ErrorKind::Tool, none.to_owned()));
+        let full = told(128 << 8, "fatal: write error: No space left on device");
+        assert_eq!(full.0, ErrorKind::NoSpace);
     }
 }

@@ -1,6 +1,6 @@
 //! `recover restore`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use auto_recovery::audit::session_id::short;
@@ -21,6 +21,8 @@ use crate::output::{counted, escape_text, session_argument, session_word};
 const PATH_COLUMNS_MAX: usize = 50;
 /// Most signs that stand for lines in a preview.
 const SIGNS_MAX: usize = 40;
+/// Paths that stay for one reason that are named each; of more, the number is told.
+const NAMED_MAX: usize = 5;
 /// Sessions before the newest among which one is looked for that changed files.
 const BEFORE_MAX: usize = 20;
 
@@ -343,28 +345,52 @@ fn tell_of_uncovered(
     not_covered: &[Uncovered],
     left_behind: &[LeftBehind],
 ) {
-    for one in left_behind {
-        let (path, number, reason) = (&one.path, one.attempt_number, &one.reason);
-        let is_there = root.join(path).symlink_metadata().is_ok();
-        context.printer.warn(&match is_there {
-            true => format!(
-                "{path} was left by attempt {number} and stays: {reason}, and no checkpoint holds \
-                 it"
-            ),
-            false => {
-                let reason = reason.strip_suffix(", gone").unwrap_or(reason);
-                format!(
-                    "{path} is gone since attempt {number}: {reason}, and no checkpoint holds it"
-                )
-            }
-        });
-    }
+    tell_of_left_behind(context, root, left_behind);
     let is_told = |one: &&Uncovered| left_behind.iter().any(|left| left.path == one.display);
     for one in not_covered.iter().filter(|one| !is_told(one)) {
         context.printer.warn(format_args!(
             "{} differs, and no checkpoint holds it: {}",
             one.display, one.reason
         ));
+    }
+}
+
+fn tell_of_left_behind(context: &Context, root: &Path, left_behind: &[LeftBehind]) {
+    let mut told: BTreeMap<(u64, &str, bool), usize> = BTreeMap::new();
+    for one in left_behind {
+        let (path, number) = (&one.path, one.attempt_number);
+        let is_there = root.join(path).symlink_metadata().is_ok();
+        let reason = match is_there {
+            true => &*one.reason,
+            false => one.reason.strip_suffix(", gone").unwrap_or(&one.reason),
+        };
+        let count = told.entry((number, reason, is_there)).or_default();
+        *count += 1;
+        if *count > NAMED_MAX {
+            continue;
+        }
+        context.printer.warn(&match is_there {
+            true => format!(
+                "{path} was left by attempt {number} and stays: {reason}, and no checkpoint holds \
+                 it"
+            ),
+            false => format!(
+                "{path} is gone since attempt {number}: {reason}, and no checkpoint holds it"
+            ),
+        });
+    }
+    let more = |count: usize| count.checked_sub(NAMED_MAX).filter(|more| *more > 0);
+    for ((number, reason, is_there), count) in told {
+        let Some(more) = more(count) else {
+            continue;
+        };
+        let more = counted(more as u64, "path");
+        context.printer.warn(&match is_there {
+            true => format!("attempt {number} left {more} more: {reason} · --json names each"),
+            false => {
+                format!("{more} more gone since attempt {number}: {reason} · --json names each")
+            }
+        });
     }
 }
 

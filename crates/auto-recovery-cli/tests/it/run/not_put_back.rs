@@ -239,6 +239,21 @@ fn what_a_link_leads_to_outside_is_named_by_the_undo() {
 }
 
 #[test]
+fn of_many_paths_that_stay_some_are_named_and_the_rest_are_counted() {
+    let machine = Machine::new();
+    write(&machine, ".gitignore", "*.tmp\n");
+    let fix = "for n in 1 2 3 4 5 6 7 8; do touch $n.tmp; done; touch ok";
+    let run = machine.recover(&["run", "--fix", fix, "--", "test", "-e", "ok"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let undone = machine.recover(&["undo"]);
+    assert_eq!(undone.code, 1, "{undone:?}");
+    let named = undone.stderr.matches("and no checkpoint holds it").count();
+    assert_eq!(named, 5, "{undone:?}");
+    let rest = "attempt 1 left 3 paths more: ignored · --json names each";
+    assert!(undone.stderr.contains(rest), "{undone:?}");
+}
+
+#[test]
 fn a_fix_that_changes_more_than_a_checkpoint_holds_fails_alone() {
     let machine = Machine::new();
     write(&machine, "value", "broken\n");
