@@ -309,6 +309,45 @@ fn commits_that_an_attempt_made_are_named_with_the_way_back() {
 }
 
 #[test]
+fn stashes_that_an_attempt_made_or_took_away_are_named_with_the_way_back() {
+    let machine = Machine::new();
+    let git = "git -c user.name=t -c user.email=t@t";
+    let script = format!(
+        "export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t; \
+         git init -q; echo 1 > value; git add -A; {git} commit -qm first; \
+         echo kept > value; git stash -q; echo 2 > value; git add value; echo 3 > value"
+    );
+    assert!(machine.shell(&script).status().expect("run git").success());
+    let seen = |command: &str| {
+        let done = machine.shell(command).output().expect("run git");
+        assert!(done.status.success(), "{command}: {done:?}");
+        String::from_utf8(done.stdout).expect("UTF-8")
+    };
+    let state = || [seen("git diff --cached"), seen("git diff")];
+    let before = state();
+    let way_back = |fix: &str, begins: &str| {
+        let args = ["run", "--max-attempts", "1", "--fix", fix, "--", "false"];
+        let run = machine.recover(&args);
+        assert_eq!(run.code, 1, "{run:?}");
+        assert!(!run.stderr.contains("the tree is as it was"), "{run:?}");
+        assert_eq!(read(&machine, "value"), "3\n", "{run:?}");
+        let found = run.stderr.split('`').find(|text| text.starts_with(begins));
+        found
+            .unwrap_or_else(|| panic!("no way back: {run:?}"))
+            .to_owned()
+    };
+    let back = way_back(&format!("{git} stash -q"), "git read-tree");
+    assert_ne!(state(), before);
+    seen(&back);
+    assert_eq!(state(), before);
+    seen("git stash drop -q");
+    let kept = seen("git rev-parse stash@{0}");
+    let back = way_back("git stash drop -q", "git stash store");
+    seen(&back);
+    assert_eq!(seen("git rev-parse stash@{0}"), kept);
+}
+
+#[test]
 fn clearing_a_session_removes_its_outputs_and_checkpoints() {
     let machine = cured();
     let outputs = machine.state().join("outputs/s");

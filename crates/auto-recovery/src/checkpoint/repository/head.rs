@@ -6,7 +6,8 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
-use crate::checkpoint::repository::user_git::{common_dir, text_in};
+use crate::checkpoint::repository::stash;
+use crate::checkpoint::repository::user_git::{common_dir, shortened, text_in};
 use crate::checkpoint::tree::path::some_names;
 use crate::checkpoint::tree::stamp::Stamp;
 use crate::files::{Links, open_regular};
@@ -33,6 +34,8 @@ pub(in crate::checkpoint) struct Head {
     pub(in crate::checkpoint) commit: Option<String>,
     /// What git has begun with it.
     pub(in crate::checkpoint) begun: Option<Begun>,
+    /// The commits of the user's stashes, oldest first.
+    pub(in crate::checkpoint) stashes: Vec<String>,
 }
 
 /// What stops in the middle, and waits for its user.
@@ -92,26 +95,26 @@ impl Begun {
 /// Git's files that name the commit which is merged, picked or taken back.
 const STOPPED: [&str; 3] = ["MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"];
 
-/// Digits of a commit in a message.
-const SHORT: usize = 10;
-
 /// The present place of HEAD.
 pub(in crate::checkpoint) fn now(git: &Git, git_dir: &Path, root: &Path) -> Head {
     let Some(text) = text_in(&git_dir.join("HEAD")) else {
         return Head::default();
     };
     let begun = Begun::of(git_dir);
+    let stashes = stash::all(git_dir);
     let Some(branch) = text.trim().strip_prefix("ref: ") else {
         return Head {
             branch: None,
             commit: Some(text.trim().to_owned()),
             begun,
+            stashes,
         };
     };
     // If references are kept in tables, the file is a stand-in.
     if branch == "refs/heads/.invalid" {
         return Head {
             begun,
+            stashes,
             ..asked_head(git, git_dir, root)
         };
     }
@@ -119,6 +122,7 @@ pub(in crate::checkpoint) fn now(git: &Git, git_dir: &Path, root: &Path) -> Head
         commit: resolved(git_dir, branch),
         branch: Some(branch.to_owned()),
         begun,
+        stashes,
     }
 }
 
@@ -132,6 +136,7 @@ fn asked_head(git: &Git, git_dir: &Path, root: &Path) -> Head {
         branch: ask(&["symbolic-ref", "--quiet", "HEAD"]),
         commit: ask(&["rev-parse", "--verify", "--quiet", "HEAD"]),
         begun: None,
+        stashes: Vec::new(),
     }
 }
 
@@ -159,9 +164,9 @@ fn resolved(git_dir: &Path, reference: &str) -> Option<String> {
     })
 }
 
-/// The meaning of a move of HEAD from `from`, where it was at `since_ns`, to `to`, and the way
-/// back; `None` if it did not move. The way back works whatever the state of the files, and keeps
-/// them but where a rebase is ended.
+/// The meaning of a move of HEAD from `from`, where it was at `since_ns`, to `to`, and the stashes
+/// that came and went, with the way back; `None` if nothing changed. The way back works whatever
+/// the state of the files, and keeps them but where a rebase is ended.
 pub(in crate::checkpoint) fn moved(
     git: &Git,
     git_dir: &Path,
@@ -177,6 +182,19 @@ pub(in crate::checkpoint) fn moved(
             git_dir.file_name()?.to_string_lossy()
         ));
     }
+    let moved = head_moved(git, git_dir, root, (from, to, since_ns));
+    let stashed = stash::changed(&from.stashes, &to.stashes);
+    let told: Vec<_> = moved.into_iter().chain(stashed).collect();
+    (!told.is_empty()).then(|| told.join("; "))
+}
+
+/// The same of HEAD alone.
+fn head_moved(
+    git: &Git,
+    git_dir: &Path,
+    root: &Path,
+    (from, to, since_ns): (&Head, &Head, Option<i64>),
+) -> Option<String> {
     let ended = from.begun.as_ref().filter(|_| from.begun != to.begun);
     if let Some(told) = rebased(from, to, ended) {
         return Some(told);
@@ -250,11 +268,6 @@ fn rebased(from: &Head, to: &Head, ended: Option<&Begun>) -> Option<String> {
         ended.in_words(),
         branch(to),
     ))
-}
-
-/// The beginning of a commit, as a message has it.
-fn shortened(commit: &str) -> &str {
-    commit.get(..SHORT).unwrap_or(commit)
 }
 
 fn short(head: &Head) -> String {

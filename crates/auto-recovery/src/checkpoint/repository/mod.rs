@@ -3,5 +3,6 @@
 pub(super) mod blobs;
 pub(super) mod head;
 pub(super) mod import;
+mod stash;
 pub(super) mod user_git;
 pub(super) mod user_index;

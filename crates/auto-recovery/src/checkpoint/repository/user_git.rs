@@ -48,6 +48,14 @@ fn line_in(path: &Path) -> Option<Vec<u8>> {
     Some(text.trim_ascii().to_vec())
 }
 
+/// The beginning of a commit, as a message has it.
+pub(super) fn shortened(commit: &str) -> &str {
+    /// Digits that tell commits apart in most repositories.
+    const SHORT: usize = 10;
+
+    commit.get(..SHORT).unwrap_or(commit)
+}
+
 /// The same as text.
 pub(super) fn text_in(path: &Path) -> Option<String> {
     line_in(path).and_then(|line| String::from_utf8(line).ok())
