@@ -1,6 +1,6 @@
 //! Reading trails and the journal for those who want every record.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,9 +12,13 @@ use super::records::{Take, Verdict, take_entry, walk_to_end};
 use super::session_events::{Header, SessionEvents, check_version};
 use crate::audit::{Damage, JournalRecord, StoredEntry, TailQuarantined};
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::FileId;
 use crate::jsonl::dir::Found;
 use crate::jsonl::root::Root;
 use crate::jsonl::sums::cursor::Cursor;
+
+/// How often a trail is opened, should each be removed as it is opened.
+const OPENED_MAX: u32 = 100;
 
 /// The trail of a session, open.
 pub(in crate::jsonl) struct Trail {
@@ -42,10 +46,35 @@ pub(in crate::jsonl) enum Opened {
 impl Trail {
     /// The trail of `session_id`.
     pub(in crate::jsonl) fn open(root: &Root, session_id: &str) -> Result<Opened> {
-        Self::open_with(root, session_id, || {
+        Self::open_settled(root, session_id, &mut || {
             let told = root.told_of(session_id)?;
             Ok((told.events, told.unreadable))
         })
+    }
+
+    /// The same; `events` asks what the journal says of the session. Once a removal is over, the
+    /// journal forgets by what the removed file is known: one that went in between is no trail.
+    fn open_settled(
+        root: &Root,
+        session_id: &str,
+        events: &mut dyn FnMut() -> Result<(Arc<SessionEvents>, Option<Damage>)>,
+    ) -> Result<Opened> {
+        let mut opened = Self::open_with(root, session_id, &mut *events)?;
+        for _ in 1..OPENED_MAX {
+            match &opened {
+                Opened::Trail(trail) if !trail.stands() => {
+                    opened = Self::open_with(root, session_id, &mut *events)?;
+                }
+                _ => break,
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Whether it is the file that has its name.
+    fn stands(&self) -> bool {
+        let named = fs::symlink_metadata(&self.path);
+        named.is_ok_and(|named| FileId::of(&named) == FileId::of(&self.metadata))
     }
 
     /// The same, where it is known what the journal says of the session.
@@ -319,4 +348,68 @@ fn each_record_of(
 #[derive(Deserialize)]
 struct Version {
     v: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::audit::{AuditStore as _, Durability, NewEntry, Recorder, Removal};
+    use crate::entry::RecoveryAuditEntry;
+    use crate::host::SystemHost;
+    use crate::jsonl::dir::Dir;
+    use crate::jsonl::io::SystemIo;
+    use crate::jsonl::keys::KeyDir;
+    use crate::jsonl::{JsonlOptions, JsonlStore};
+
+    #[test]
+    fn a_trail_that_is_removed_while_it_is_opened_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let recorder = Recorder::new(Arc::new(SystemHost::new()));
+        let root = Root::new(Dir {
+            keys: Arc::new(KeyDir::new(dir.path().to_path_buf(), Arc::new(SystemIo))),
+            path: dir.path().to_path_buf(),
+            io: Arc::new(SystemIo),
+            recorder: recorder.clone(),
+            durability: Durability::Flush,
+            rollup_bytes_min: u64::MAX,
+            is_placed: AtomicBool::new(false),
+        });
+        let store = JsonlStore::open(dir.path(), JsonlOptions::default(), recorder).unwrap();
+        let new = || NewEntry {
+            entry: RecoveryAuditEntry {
+                session_id: "s".to_owned(),
+                ..RecoveryAuditEntry::default()
+            },
+            number_by_store: true,
+        };
+        let append = || drop(store.append(vec![new()]).unwrap());
+        append();
+        let open = |is_back: bool| {
+            let mut asked = 0;
+            Trail::open_settled(&root, "s", &mut || {
+                asked += 1;
+                if asked == 1 {
+                    store.remove("s", &Removal::Cleared)?;
+                    if is_back {
+                        append();
+                    }
+                }
+                let told = root.told_of("s")?;
+                Ok((told.events, told.unreadable))
+            })
+            .unwrap()
+        };
+        assert!(matches!(open(false), Opened::Nothing));
+        append();
+        // The next one of that name is read whole.
+        match open(true) {
+            Opened::Trail(trail) => {
+                assert!(trail.stands());
+                assert_eq!(trail.from.offset, Position::START.offset);
+            }
+            _ => panic!("there is another trail"),
+        }
+    }
 }
