@@ -279,12 +279,11 @@ fn tell(context: &Context, session_id: &str, restored: &TreeRestored) -> Result<
     for path in &put.restored {
         printer.text(&format!("{}\n", escape_text(path)))?;
     }
-    for path in &put.foreign {
-        printer.warn(format_args!(
-            "{path} was not changed by the session alone, and is kept · --whole-tree takes it back \
-             too"
-        ));
-    }
+    tell_of_foreign(
+        context,
+        &put.foreign,
+        "is kept · --whole-tree takes it back too",
+    );
     tell_of_uncovered(
         context,
         &restored.root,
@@ -318,6 +317,20 @@ fn tell(context: &Context, session_id: &str, restored: &TreeRestored) -> Result<
     }
     tell_of_others(context, session_id, &restored.others);
     Ok(())
+}
+
+/// Names what others had a part in, and what becomes of it.
+fn tell_of_foreign(context: &Context, foreign: &[String], kept: &str) {
+    let printer = &context.printer;
+    for path in foreign.iter().take(NAMED_MAX) {
+        printer.warn(format_args!(
+            "{path} was not changed by the session alone, and {kept}"
+        ));
+    }
+    if let Some(more @ 1..) = foreign.len().checked_sub(NAMED_MAX) {
+        let more = counted(more as u64, "path");
+        printer.warn(format_args!("the same of {more} more · --json names each"));
+    }
 }
 
 /// Whether something stays that no checkpoint holds. What was put back, and is named for its other
@@ -379,9 +392,8 @@ fn tell_of_left_behind(context: &Context, root: &Path, left_behind: &[LeftBehind
             ),
         });
     }
-    let more = |count: usize| count.checked_sub(NAMED_MAX).filter(|more| *more > 0);
     for ((number, reason, is_there), count) in told {
-        let Some(more) = more(count) else {
+        let Some(more @ 1..) = count.checked_sub(NAMED_MAX) else {
             continue;
         };
         let more = counted(more as u64, "path");
@@ -450,11 +462,7 @@ fn show_preview(context: &Context, session_id: &str, previewed: &TreePreview) ->
         let path = escape_text(&change.path);
         printer.text(&format!(" {path:<width$} | {}\n", stat(change)))?;
     }
-    for path in foreign {
-        printer.warn(format_args!(
-            "{path} was not changed by the session alone, and would be kept"
-        ));
-    }
+    tell_of_foreign(context, foreign, "would be kept");
     tell_of_uncovered(
         context,
         &previewed.root,

@@ -121,7 +121,7 @@ fn a_run_is_seen_as_it_happens_and_the_server_ends_when_told() {
     serving.signal(Signal::TERM);
     assert_eq!(serving.child.wait().expect("its end").code(), Some(0));
     assert!(
-        begin.elapsed() < Duration::from_secs(1),
+        begin.elapsed() < Duration::from_secs(5),
         "{:?}",
         begin.elapsed()
     );

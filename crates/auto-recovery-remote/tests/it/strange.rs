@@ -18,6 +18,8 @@ use crate::way::{Fate, Way};
 
 /// As long as nobody notices.
 const BRIEF: Duration = Duration::from_millis(200);
+/// At once, on a machine with much else to do. What hangs does so for longer.
+const SOON: Duration = Duration::from_secs(5);
 
 /// A wait that a person notices, a little more than a second.
 const NOTICED: Duration = Duration::from_millis(1100);
@@ -247,7 +249,7 @@ fn a_signal_ends_every_wait_for_it() {
                 store.append(vec![attempt("s")]).unwrap();
             }
             let took = raised.monotonic();
-            assert!(took < Duration::from_millis(500), "{fate:?}: {took:?}");
+            assert!(took < SOON, "{fate:?}: {took:?}");
         });
         assert_eq!(way.connections() - before, 1, "{fate:?}");
     }
@@ -275,5 +277,5 @@ fn a_signal_ends_a_stream_in_which_nothing_happens() {
     });
     assert!(events.next_event().unwrap().is_none());
     let took = raised.join().unwrap().monotonic();
-    assert!(took < Duration::from_millis(500), "{took:?}");
+    assert!(took < SOON, "{took:?}");
 }

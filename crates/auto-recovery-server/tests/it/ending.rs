@@ -18,7 +18,7 @@ use crate::client::LONG;
 use crate::machine::{Kind, Machine, Running, started};
 
 /// A second, and what a machine with much else to do takes beside. What hangs does so for longer.
-const SOON: Duration = Duration::from_millis(1400);
+const SOON: Duration = Duration::from_secs(5);
 
 /// Takes connections and never answers. Tells the path of each request.
 fn deaf() -> (SocketAddr, Receiver<(String, TcpStream)>) {
