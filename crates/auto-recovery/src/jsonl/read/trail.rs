@@ -52,8 +52,8 @@ impl Trail {
         })
     }
 
-    /// The same; `events` asks what the journal says of the session. Once a removal is over, the
-    /// journal forgets by what the removed file is known: one that went in between is no trail.
+    /// The same; `events` asks what the journal says of the session. The journal forgets the mark
+    /// of a removed file once that is gone: a file that went in between is no trail.
     fn open_settled(
         root: &Root,
         session_id: &str,
