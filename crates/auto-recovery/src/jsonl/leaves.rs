@@ -28,6 +28,21 @@ pub(super) struct FileLog<'s> {
     pub path: PathBuf,
     pub file: File,
     pub start: u64,
+    /// Whose trail it is; `None` for another file.
+    pub session: Option<String>,
+}
+
+impl FileLog<'_> {
+    /// Whether its leaves still begin where they did. Somebody who died before removing a trail has
+    /// left the file, and what was in it by then is no trail any more.
+    fn begins_as_before(&self) -> Result<bool> {
+        let Some(session) = &self.session else {
+            return Ok(true);
+        };
+        let events = self.root.events(session)?;
+        let from = events.first_entry(&self.file, &self.path)?;
+        Ok(from.offset == self.start)
+    }
 }
 
 impl LeafLog for FileLog<'_> {
@@ -64,7 +79,13 @@ impl LeafLog for FileLog<'_> {
         })?;
         let id = FileId::of(&metadata_of(&self.file, &self.path)?);
         match fs::symlink_metadata(&self.path) {
-            Ok(named) if FileId::of(&named) == id => Ok(true),
+            Ok(named) if FileId::of(&named) == id => {
+                let held = self.begins_as_before();
+                if !matches!(held, Ok(true)) {
+                    self.let_go();
+                }
+                held
+            }
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 self.let_go();
                 Err(Error::io("look at", &self.path, error))

@@ -186,6 +186,7 @@ fn leaves(root: &Root, file: &File, path: &Path, (from, to): (u64, u64)) -> Resu
         path: path.to_owned(),
         file: file.try_clone().map_err(failed)?,
         start: from,
+        session: None,
     };
     let mut range = Range::default();
     log.read(from, to, &mut |leaf| {

@@ -101,12 +101,12 @@ impl SealStore for JsonlStore {
 
     fn open_log(&self, log: Log<'_>) -> Result<Option<Box<dyn LeafLog + '_>>> {
         let root = &*self.root;
-        let (file, path, start) = match log {
+        let (file, path, start, session) = match log {
             Log::Journal => {
                 let path = root.dir.journal_path();
                 match root.dir.open_read(&path)? {
                     Found::Nothing => return Ok(None),
-                    Found::File(file, _) => (file, path, 0),
+                    Found::File(file, _) => (file, path, 0, None),
                     Found::Unreadable(damage) => return Err(unreadable(&damage)),
                 }
             }
@@ -114,7 +114,8 @@ impl SealStore for JsonlStore {
                 Opened::Nothing => return Ok(None),
                 Opened::Trail(trail) => {
                     let trail = *trail;
-                    (trail.file, trail.path, trail.from.offset)
+                    let session = Some(session_id.to_owned());
+                    (trail.file, trail.path, trail.from.offset, session)
                 }
                 Opened::Unreadable(damage) => return Err(unreadable(&damage)),
             },
@@ -124,6 +125,7 @@ impl SealStore for JsonlStore {
             path,
             file,
             start,
+            session,
         })))
     }
 

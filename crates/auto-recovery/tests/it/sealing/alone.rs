@@ -1,12 +1,16 @@
 //! One process after the other: what is sealed, what is proved, and what cannot be.
 
 use std::fs;
+use std::sync::Arc;
 
 use auto_recovery::audit::sealing::{
-    NewChain, Outside, Requirements, Sealed, VerifyRequest, WhatToSeal, receipt,
+    LeafLog, Log, NewChain, Outside, Requirements, Sealed, VerifyRequest, WhatToSeal, receipt,
 };
-use auto_recovery::audit::{AuditStore, JournalEvent, Removal};
+use auto_recovery::audit::{AuditStore, JournalEvent, Recorder, Removal};
+use auto_recovery::host::SystemHost;
 use auto_recovery::integrity::{FindingKind, Receipt, Verdict};
+use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
+use auto_recovery::testing::{Effect, Fault, FaultyIo, Operation};
 use auto_recovery::{ErrorKind, Hint};
 
 use super::world::{World, against, made, verify_copy};
@@ -267,4 +271,38 @@ fn sums_that_are_kept_beside_a_trail_are_counted_again() {
     assert_eq!(found.findings[0].kind, FindingKind::DerivedDiffers);
     fs::remove_file(&path).unwrap();
     assert_eq!(world.verify().verdict, Verdict::Proved);
+}
+
+/// The head of the trail that was would be taken for one of the trail that comes.
+#[test]
+fn a_sealer_lets_go_of_a_trail_whose_remover_died() {
+    let world = World::new();
+    world.entries("a", 1, 5);
+    let store = world.store();
+    let seals = store.seals().unwrap().expect("files are sealed");
+    let open = || -> Box<dyn LeafLog> {
+        let opened = seals.open_log(Log::Trail("a")).unwrap();
+        opened.expect("the trail")
+    };
+    let before = open();
+    assert!(before.hold().unwrap());
+    before.let_go();
+    let io = Arc::new(FaultyIo::new());
+    io.fail(Fault {
+        operation: Operation::Remove,
+        nth: 0,
+        and_all_after: true,
+        errno: libc::EIO,
+        effect: Effect::None,
+    });
+    let recorder = Recorder::new(Arc::new(SystemHost::new()));
+    let options = JsonlOptions::default();
+    let dying = JsonlStore::open_with_io(&world.dir(), options, recorder, io).unwrap();
+    dying.remove("a", &Removal::Cleared).unwrap_err();
+    drop(dying);
+    assert!(!before.hold().unwrap(), "it is another trail now");
+    let after = open();
+    assert!(after.start() > 0 && after.hold().unwrap());
+    after.let_go();
+    world.goes_on(1, "after the death");
 }
