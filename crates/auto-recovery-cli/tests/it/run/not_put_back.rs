@@ -155,20 +155,29 @@ fn what_lies_on_a_file_system_that_became_read_only_is_named() {
     assert!(run.stderr.contains("Read-only file system"), "{run:?}");
 }
 
-#[test]
-fn what_is_somebody_elses_in_a_directory_of_theirs_is_named() {
-    let machine = Machine::new();
+/// Gives all of `machine`, with a `recover` of its own, to nobody and the group `group`, where that
+/// is possible.
+fn is_given_away(machine: &Machine, group: u32) -> bool {
     if !is_root() || !tries("setpriv", &["--reuid=65534", "--clear-groups", "true"]) {
         skipped("nobody else can be run as here");
-        return;
+        return false;
     }
-    write(&machine, "value", "broken\n");
-    let all = [machine.root().to_owned(), machine.work(), machine.home()];
-    for path in all.iter().chain([&machine.work().join("value")]) {
-        std::os::unix::fs::chown(path, Some(65534), Some(65534)).expect("give it away");
+    write(machine, "value", "broken\n");
+    let value = machine.work().join("value");
+    for path in [machine.root(), &machine.work(), &machine.home(), &value] {
+        std::os::unix::fs::chown(path, Some(65534), Some(group)).expect("give it away");
     }
     let program = machine.root().join("recover");
     fs::copy(env!("CARGO_BIN_EXE_recover"), &program).expect("copy recover");
+    true
+}
+
+#[test]
+fn what_is_somebody_elses_in_a_directory_of_theirs_is_named() {
+    let machine = Machine::new();
+    if !is_given_away(&machine, 65534) {
+        return;
+    }
     // What a helper that runs as root leaves; here this test, told when.
     let fix = "echo half > value; touch added ../fixing; until [ -e ../go ]; do sleep 0.01; done";
     let mut command = machine.shell(&format!(
@@ -201,24 +210,16 @@ fn what_is_somebody_elses_in_a_directory_of_theirs_is_named() {
 #[test]
 fn a_file_of_a_group_that_its_owner_is_not_in_keeps_it() {
     let machine = Machine::new();
-    if !is_root() || !tries("setpriv", &["--reuid=65534", "--clear-groups", "true"]) {
-        skipped("nobody else can be run as here");
+    if !is_given_away(&machine, 7) {
         return;
     }
-    write(&machine, "value", "broken\n");
-    let value = machine.work().join("value");
-    for path in [machine.root(), &machine.work(), &machine.home(), &value] {
-        std::os::unix::fs::chown(path, Some(65534), Some(7)).expect("give it away");
-    }
-    let program = machine.root().join("recover");
-    fs::copy(env!("CARGO_BIN_EXE_recover"), &program).expect("copy recover");
     let run = machine.run(&mut machine.shell(
         "exec setpriv --reuid=65534 --regid=65534 --clear-groups ../recover run --max-attempts 1 \
          --fix 'echo half >> value' -- false",
     ));
     assert_eq!(run.code, 1, "{run:?}");
     assert_eq!(read(&machine, "value"), "broken\n", "{run:?}");
-    let found = fs::metadata(&value).expect("it is there");
+    let found = fs::metadata(machine.work().join("value")).expect("it is there");
     assert_eq!((found.uid(), found.gid()), (65534, 7), "{run:?}");
     assert!(run.stderr.contains("the tree is as it was"), "{run:?}");
 }
