@@ -170,10 +170,10 @@ impl Sealer {
             return Ok(Sealed::Nothing);
         }
         self.keys.make_dir()?;
-        let Some((_turn, origin)) = self.take_turn(store)? else {
+        let Some((_turn, locked)) = self.take_turn(store)? else {
             return Ok(Sealed::Busy);
         };
-        let (origin, mut sector, newest) = match (origin, new) {
+        let (origin, mut sector, newest) = match (locked.clone(), new) {
             (Some(origin), None) if !self.is_new_here(store, &origin, &memory)? => {
                 let (sector, newest) = self.at_hand(store, &origin, &memory)?;
                 (origin, sector, newest)
@@ -188,6 +188,16 @@ impl Sealer {
                 (origin, sector, None)
             }
         };
+        // Whoever sees the first seal takes the turn of its origin: not before the next key is in
+        // place.
+        let is_locked = locked.as_ref() == Some(&origin);
+        let of_origin = match is_locked {
+            true => None,
+            false => self.keys.try_lock(Some(&origin))?,
+        };
+        if !is_locked && of_origin.is_none() {
+            return Ok(Sealed::Busy);
+        }
         self.record_heads(store, what, &mut memory)?;
         let made = self.sign(store, (&origin, &mut sector), newest, then, &mut memory)?;
         memory.last = made.seal().cloned();

@@ -1,15 +1,18 @@
 //! One process after the other: what is sealed, what is proved, and what cannot be.
 
-use std::fs;
-use std::sync::Arc;
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use auto_recovery::audit::sealing::{
-    LeafLog, Log, NewChain, Outside, Requirements, Sealed, VerifyRequest, WhatToSeal, receipt,
+    LeafLog, Log, NewChain, Outside, Requirements, Sealed, Sealer, VerifyRequest, WhatToSeal,
+    receipt,
 };
 use auto_recovery::audit::{AuditStore, JournalEvent, Recorder, Removal};
 use auto_recovery::host::SystemHost;
 use auto_recovery::integrity::{FindingKind, Receipt, Verdict};
-use auto_recovery::jsonl::{JsonlOptions, JsonlStore};
+use auto_recovery::jsonl::{FileIo, JsonlOptions, JsonlStore, SystemIo};
 use auto_recovery::testing::{Effect, Fault, FaultyIo, Operation};
 use auto_recovery::{ErrorKind, Hint};
 
@@ -305,4 +308,54 @@ fn a_sealer_lets_go_of_a_trail_whose_remover_died() {
     assert!(after.start() > 0 && after.hold().unwrap());
     after.let_go();
     world.goes_on(1, "after the death");
+}
+
+/// A machine on which somebody else seals as soon as there is a seal to see.
+struct Beside {
+    store: PathBuf,
+    state: PathBuf,
+    is_written: Mutex<bool>,
+    made: Mutex<Vec<Sealed>>,
+}
+
+impl FileIo for Beside {
+    fn write(&self, file: &File, bytes: &[u8]) -> io::Result<usize> {
+        let is_seal = bytes.windows(8).any(|part| part == b"\"note\":\"");
+        *self.is_written.lock().unwrap() |= is_seal;
+        SystemIo.write(file, bytes)
+    }
+
+    fn unlock(&self, file: &File) -> io::Result<()> {
+        SystemIo.unlock(file)?;
+        if std::mem::take(&mut *self.is_written.lock().unwrap()) {
+            let host = Arc::new(SystemHost::new());
+            let options = JsonlOptions::default();
+            let store = JsonlStore::open(&self.store, options, Recorder::new(host.clone()));
+            let sealer = Sealer::new(Arc::new(store.unwrap()), &self.state, host);
+            let made = sealer.seal(WhatToSeal::All).unwrap();
+            self.made.lock().unwrap().push(made);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn nobody_else_seals_before_the_key_after_the_first_seal_is_in_place() {
+    let world = World::new();
+    world.entries("a", 1, 2);
+    let io = Arc::new(Beside {
+        store: world.dir(),
+        state: world.state(),
+        is_written: Mutex::default(),
+        made: Mutex::default(),
+    });
+    let host = Arc::new(SystemHost::new());
+    let options = JsonlOptions::default();
+    let recorder = Recorder::new(host.clone());
+    let store = JsonlStore::open_with_io(&world.dir(), options, recorder, io.clone()).unwrap();
+    let sealer = Sealer::new(Arc::new(store), &world.state(), host);
+    let first = sealer.seal(WhatToSeal::All).unwrap();
+    assert!(matches!(first, Sealed::Made(_)), "{first:?}");
+    assert_eq!(*io.made.lock().unwrap(), [Sealed::Busy]);
+    world.goes_on(3, "after two began at once");
 }
