@@ -7,6 +7,7 @@ use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
 use auto_recovery::ErrorKind;
+use auto_recovery::audit::sealing::SealWhen;
 use auto_recovery::audit::{AuditStore, JournalEvent, NewEntry, Recorder, SessionStarted};
 use auto_recovery::entry::RecoveryAuditEntry;
 use auto_recovery::host::{Host as _, SystemHost};
@@ -48,6 +49,8 @@ pub(crate) struct Machine {
     pub(crate) alerting: Alerting,
     /// How its files are touched, if not as ever.
     pub(crate) io: Option<Arc<dyn FileIo>>,
+    /// When its servers seal.
+    pub(crate) seal: SealWhen,
     /// Its database, if it has one.
     database: Option<String>,
 }
@@ -70,6 +73,7 @@ impl Machine {
             otlp: None,
             alerting: Alerting::default(),
             io: None,
+            seal: SealWhen::default(),
             database: (kind == Kind::Postgres).then(|| shared().database().url),
         }
     }
@@ -159,6 +163,7 @@ impl Machine {
             host_name: Some("here".to_owned()),
             otlp: self.otlp.clone(),
             alerting: self.alerting.clone(),
+            seal: self.seal,
             ..ServerOptions::default()
         };
         change(&mut options);
@@ -195,6 +200,7 @@ impl Machine {
             otlp: self.otlp.clone(),
             alerting: self.alerting.clone(),
             io: self.io.clone(),
+            seal: self.seal,
         }
     }
 
