@@ -313,9 +313,8 @@ fn stashes_that_an_attempt_made_or_took_away_are_named_with_the_way_back() {
     let machine = Machine::new();
     let git = "git -c user.name=t -c user.email=t@t";
     let script = format!(
-        "export GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t; \
-         git init -q; echo 1 > value; git add -A; {git} commit -qm first; \
-         echo kept > value; git stash -q; echo 2 > value; git add value; echo 3 > value"
+        "git init -q; echo 1 > value; git add -A; {git} commit -qm first; \
+         echo kept > value; {git} stash -q; echo 2 > value; git add value; echo 3 > value"
     );
     assert!(machine.shell(&script).status().expect("run git").success());
     let seen = |command: &str| {

@@ -188,16 +188,15 @@ impl Sealer {
                 (origin, sector, None)
             }
         };
-        // Whoever sees the first seal takes the turn of its origin: not before the next key is in
-        // place.
-        let is_locked = locked.as_ref() == Some(&origin);
-        let of_origin = match is_locked {
+        // Whoever sees its first seal takes the turn of the new origin, and must not have it before
+        // the next key is in place.
+        let _turn_of_origin = match locked.as_ref() == Some(&origin) {
             true => None,
-            false => self.keys.try_lock(Some(&origin))?,
+            false => match self.keys.try_lock(Some(&origin))? {
+                None => return Ok(Sealed::Busy),
+                turn => turn,
+            },
         };
-        if !is_locked && of_origin.is_none() {
-            return Ok(Sealed::Busy);
-        }
         self.record_heads(store, what, &mut memory)?;
         let made = self.sign(store, (&origin, &mut sector), newest, then, &mut memory)?;
         memory.last = made.seal().cloned();

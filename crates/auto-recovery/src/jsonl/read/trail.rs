@@ -1,6 +1,6 @@
 //! Reading trails and the journal for those who want every record.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::records::{Take, Verdict, take_entry, walk_to_end};
 use super::session_events::{Header, SessionEvents, check_version};
 use crate::audit::{Damage, JournalRecord, StoredEntry, TailQuarantined};
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::FileId;
+use crate::files::stands_at;
 use crate::jsonl::dir::Found;
 use crate::jsonl::root::Root;
 use crate::jsonl::sums::cursor::Cursor;
@@ -62,19 +62,13 @@ impl Trail {
         let mut opened = Self::open_with(root, session_id, &mut *events)?;
         for _ in 1..OPENED_MAX {
             match &opened {
-                Opened::Trail(trail) if !trail.stands() => {
+                Opened::Trail(trail) if !stands_at(&trail.file, &trail.path) => {
                     opened = Self::open_with(root, session_id, &mut *events)?;
                 }
                 _ => break,
             }
         }
         Ok(opened)
-    }
-
-    /// Whether it is the file that has its name.
-    fn stands(&self) -> bool {
-        let named = fs::symlink_metadata(&self.path);
-        named.is_ok_and(|named| FileId::of(&named) == FileId::of(&self.metadata))
     }
 
     /// The same, where it is known what the journal says of the session.
@@ -406,7 +400,7 @@ mod tests {
         // The next one of that name is read whole.
         match open(true) {
             Opened::Trail(trail) => {
-                assert!(trail.stands());
+                assert!(stands_at(&trail.file, &trail.path));
                 assert_eq!(trail.from.offset, Position::START.offset);
             }
             _ => panic!("there is another trail"),
